@@ -1,0 +1,44 @@
+"""Task families: what a video should show."""
+
+from typing import Any
+
+from wan_r1.errors import ConfigError
+from wan_r1.tasks.family import Family, task_seed
+from wan_r1.tasks.maze import MazeFamily
+from wan_r1.types import Task
+
+__all__ = ["FAMILIES", "Family", "family_of", "make_family", "make_task", "make_tasks", "task_seed"]
+
+FAMILIES: dict[str, Any] = {"maze": MazeFamily}
+"""Name -> class of each family; a new family is one folder and one line here."""
+
+
+def make_family(name: str, **settings: Any) -> Family:
+    """The family of this name with these settings; ConfigError if the name or a setting is unknown."""
+    if name not in FAMILIES:
+        raise ConfigError(f"family {name!r}: unknown; known families are {', '.join(FAMILIES)}")
+    try:
+        family: Family = FAMILIES[name](**settings)
+    except TypeError as error:
+        raise ConfigError(f"family {name!r}: {error}") from error
+    return family
+
+
+def family_of(task: Task) -> Family:
+    """The family that a task came from, with its settings."""
+    return make_family(task.family, **task.settings)
+
+
+def make_task(family: str, seed: int, **settings: Any) -> Task:
+    """One task: a function of the seed and the settings.
+
+    >>> make_task("maze", seed=7, level="easy").prompt
+    'maze: the red circle walks on the white floor to the green square and never crosses the light blue wall'
+    """
+    return make_family(family, **settings).generate(seed)
+
+
+def make_tasks(family: str, seed: int, num: int, start: int = 0, **settings: Any) -> list[Task]:
+    """Tasks start .. start + num - 1 of the stream `seed`; task i depends on (seed, i) only."""
+    maker = make_family(family, **settings)
+    return [maker.generate(task_seed(seed, index)) for index in range(start, start + num)]

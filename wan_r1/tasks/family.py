@@ -1,0 +1,34 @@
+"""The protocol that every task family implements."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.types import Path, Task, Track, Verdict
+
+__all__ = ["Family", "task_seed"]
+
+
+class Family(Protocol):
+    """A kind of task: makes tasks, draws videos of a path, judges what a track shows.
+
+    A family is a frozen dataclass whose fields are its settings; `task.settings` holds them as plain values.
+    """
+
+    def generate(self, seed: int) -> Task:
+        """The task of this seed: same seed, same bytes. Raises GenerationError if the settings allow none."""
+        ...
+
+    def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
+        """Video [num_frames, H, W, 3] uint8 of the agent walking `path`; `size` is the longer picture side in px."""
+        ...
+
+    def judge(self, task: Task, track: Track) -> Verdict:
+        """The facts: what the track shows, by the rules of this family."""
+        ...
+
+
+def task_seed(seed: int, index: int) -> int:
+    """Seed of task `index` of the stream `seed`; depends on nothing else. A 63-bit integer."""
+    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,140 @@
+"""Read, write, resize and subsample videos [T, H, W, 3] uint8 and pictures [H, W, 3] uint8."""
+
+import io
+from fractions import Fraction
+from pathlib import Path as FilePath
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wan_r1.errors import VideoError
+
+__all__ = [
+    "check_num_frames",
+    "check_video",
+    "encode_video",
+    "read_image",
+    "read_video",
+    "resize_video",
+    "subsample",
+    "write_image",
+    "write_video",
+]
+
+DEFAULT_FPS = 24
+DEFAULT_CRF = 18
+
+Video = NDArray[np.uint8]
+
+
+def check_video(video: Video, name: str = "video") -> None:
+    """Raise VideoError unless `video` is [T, H, W, 3] uint8 with at least one frame and one pixel."""
+    if video.ndim != 4 or video.shape[3] != 3 or video.dtype != np.uint8 or 0 in video.shape:
+        raise VideoError(f"{name}: must be [T, H, W, 3] uint8 with T, H, W >= 1; got {video.shape} {video.dtype}")
+
+
+def check_num_frames(num_frames: int, name: str = "num_frames") -> None:
+    """Raise VideoError unless the frame count is 4n + 1, which Wan's causal video autoencoder needs."""
+    if num_frames < 1 or num_frames % 4 != 1:
+        below = max(1, (num_frames - 1) // 4 * 4 + 1)
+        raise VideoError(f"{name}: {num_frames} frames; Wan needs 4n + 1, for example {below} or {below + 4}")
+
+
+def read_video(path: str | FilePath) -> Video:
+    """All frames of a video file, [T, H, W, 3] uint8 RGB.
+
+    Raises:
+        VideoError: the file is missing, empty, truncated, corrupt or holds no video.
+    """
+    path = FilePath(path)
+    if not path.is_file():
+        raise VideoError(f"{path}: no such video file")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError(f"{path}: holds no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+            promised = stream.frames
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(f"{path}: not a readable video ({error})") from error
+    if not frames:
+        raise VideoError(f"{path}: no frames could be decoded")
+    if promised and len(frames) < promised:
+        raise VideoError(f"{path}: truncated, {len(frames)} of {promised} frames could be decoded")
+    if any(frame.shape != frames[0].shape for frame in frames):
+        raise VideoError(f"{path}: the frame size changes inside the video")
+    return np.stack(frames)
+
+
+def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:
+    """The bytes of an MP4 file (H.264). `crf=0` is lossless RGB; otherwise 4:2:0, where odd sizes are padded by an edge pixel."""
+    check_video(video)
+    lossless = crf == 0
+    if not lossless:
+        video = np.pad(video, ((0, 0), (0, video.shape[1] % 2), (0, video.shape[2] % 2), (0, 0)), mode="edge")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=Fraction(fps))
+        stream.height, stream.width = video.shape[1:3]
+        stream.pix_fmt = "rgb24" if lossless else "yuv420p"
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        stream.thread_type = "NONE"
+        for frame in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def write_video(path: str | FilePath, video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> None:
+    """Write a video as MP4, whole or not at all."""
+    _write_whole(FilePath(path), encode_video(video, fps, crf))
+
+
+def read_image(path: str | FilePath) -> Video:
+    """A picture as [H, W, 3] uint8 RGB; VideoError if it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise VideoError(f"{path}: not a readable picture ({error})") from error
+
+
+def write_image(path: str | FilePath, image: Video) -> None:
+    """Write a picture [H, W, 3] uint8 as PNG, whole or not at all."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise VideoError(f"{path}: a picture must be [H, W, 3] uint8; got {image.shape} {image.dtype}")
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    _write_whole(FilePath(path), buffer.getvalue())
+
+
+def _write_whole(path: FilePath, data: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise VideoError(f"{path}: cannot be written ({error})") from error
+
+
+def resize_video(video: Video, height: int, width: int) -> Video:
+    """Video [T, H, W, 3] at another size: area averaging when shrinking, linear when growing."""
+    check_video(video)
+    if video.shape[1:3] == (height, width):
+        return video
+    smaller = height * width < video.shape[1] * video.shape[2]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(frame, (width, height), interpolation=method) for frame in video])
+
+
+def subsample(video: Video, num_frames: int) -> Video:
+    """`num_frames` frames, evenly spaced, the first and the last kept."""
+    check_video(video)
+    return video[np.linspace(0, len(video) - 1, num_frames).round().astype(int)]
