@@ -1,7 +1,7 @@
 """TOML recipes become frozen dataclasses: load, override, pick, dump.
 
-A recipe schema is a frozen dataclass; so is each of its sections. The dataclass owns names, types and defaults; this file
-holds no second copy of them. A field declared with `choose(CHOICES)` is picked by name from a dict:
+A recipe schema is a frozen dataclass; so is each of its sections. The dataclass owns names, types and defaults; this
+file holds no second copy of them. A field declared with `choose(CHOICES)` is picked by name from a dict:
 
     [tracker]
     name = "sprite"        # picks CHOICES["sprite"]; the other keys are its settings
@@ -100,7 +100,9 @@ def build(schema: type[T], values: Mapping[str, Any], where: str = "") -> T:
     hints = _hints(schema)
     for key in values:
         if key not in fields:
-            raise ConfigError(f"{_join(where, key)}: unknown key.{_suggest(key, fields)}")
+            raise ConfigError(
+                f"{_join(where, key)}: unknown key.{_suggest(key, fields) or f' Known: {_listing(fields)}'}"
+            )
     arguments: dict[str, Any] = {}
     for name, field in fields.items():
         place = _join(where, name)
@@ -150,7 +152,7 @@ def dump(recipe: Any) -> str:
 
 def _value(hint: Any, value: Any, where: str, metadata: Mapping[str, Any]) -> Any:
     """One field: None, a picked member, a section, a collection of sections, or a plain value checked by pydantic."""
-    if value == NONE_WORD and type(None) in get_args(hint):
+    if value == NONE_WORD and (hint is Any or type(None) in get_args(hint)):
         return None
     if CHOICES_KEY in metadata:
         return pick(metadata[CHOICES_KEY], value, where, own_code=metadata[OWN_CODE_KEY])
@@ -191,7 +193,6 @@ def _adapter(hint: Any) -> "pydantic.TypeAdapter[Any]":
     return pydantic.TypeAdapter(hint)
 
 
-@functools.cache
 def _hints(schema: Any) -> dict[str, Any]:
     return typing.get_type_hints(schema)
 
@@ -254,12 +255,9 @@ def _listing(names: Iterable[str]) -> str:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    """' Did you mean "..."?', or the known words if none is near."""
-    names = [name for name in known if isinstance(name, str)]
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f' Did you mean "{near[0]}"?'
-    return f" Known: {_listing(names)}" if names else ""
+    """' Did you mean "..."?' if a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, [name for name in known if isinstance(name, str)], n=1)
+    return f' Did you mean "{near[0]}"?' if near else ""
 
 
 def _expected(hint: Any, metadata: Mapping[str, Any]) -> str:
