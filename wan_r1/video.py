@@ -78,7 +78,7 @@ def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -
     if not lossless:
         video = np.pad(video, ((0, 0), (0, video.shape[1] % 2), (0, video.shape[2] % 2), (0, 0)), mode="edge")
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=Fraction(fps))
         stream.height, stream.width = video.shape[1:3]
         stream.pix_fmt = "rgb24" if lossless else "yuv420p"
