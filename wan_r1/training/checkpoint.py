@@ -1,0 +1,101 @@
+"""Checkpoints: safetensors and JSON, written whole or not at all. Nothing is ever pickled.
+
+A checkpoint is a folder with `tensors.safetensors` and `state.json`. It is written under a temporary name, flushed to
+disk and renamed, so a killed process or a full disk leaves the previous checkpoint as it was.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wan_r1.errors import CheckpointError
+
+__all__ = ["load_optimizer", "optimizer_state", "read_checkpoint", "with_prefix", "without_prefix", "write_checkpoint"]
+
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Replace the checkpoint at `folder`. CheckpointError if it cannot be written; then the previous one is intact."""
+    from safetensors.torch import save_file
+
+    partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".previous")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, partial / TENSORS)
+        (partial / STATE).write_text(json.dumps(state, indent=1))
+        for name in (TENSORS, STATE):
+            _flush(partial / name)
+        _flush(partial)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+        _flush(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    except Exception as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError) or "No space" in str(error) or type(error).__name__ == "SafetensorError":
+            raise CheckpointError(
+                f"{folder}: the checkpoint could not be written ({error}); the previous one is intact. "
+                "Free some disk space and run again with --resume"
+            ) from error
+        raise
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of a checkpoint. CheckpointError if it is missing or damaged."""
+    from safetensors.torch import load_file
+
+    previous = folder.with_name(folder.name + ".previous")
+    if not folder.is_dir() and previous.is_dir():  # killed between the two renames
+        folder = previous
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no checkpoint here; run without --resume to start one")
+    try:
+        return load_file(folder / TENSORS), json.loads((folder / STATE).read_text())
+    except Exception as error:
+        raise CheckpointError(f"{folder}: damaged checkpoint ({type(error).__name__}: {error})") from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under `prefix.name`."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix.`, without it."""
+    start = prefix + "."
+    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state tensors of an optimiser as `index.name` (settings such as the learning rate come from the recipe)."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": torch.as_tensor(value) for index, values in state.items() for name, value in values.items()
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_state` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

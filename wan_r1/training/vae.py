@@ -1,0 +1,129 @@
+"""Training of a small Wan video autoencoder from nothing, on synthetic clips. Resumable; used by `make tiny`.
+
+Left out: adversarial and perceptual losses. Boards and sprites are flat and sharp; an absolute error with more weight on
+what moves is enough for a tracker to read the decoded video.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wan_r1.tasks.scenes import random_scene
+from wan_r1.training.checkpoint import (
+    load_optimizer,
+    optimizer_state,
+    read_checkpoint,
+    with_prefix,
+    without_prefix,
+    write_checkpoint,
+)
+
+__all__ = ["VAESettings", "latent_statistics", "reconstruction_psnr", "train_vae"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VAESettings:
+    """Settings of the autoencoder's training."""
+
+    steps: int = 4000
+    batch_size: int = 16
+    learning_rate: float = 3e-3
+    warmup_steps: int = 100
+    scene_px: int = 80
+    "side of the drawn clips"
+    crop_px: int = 40
+    "side of the training crops, cut at multiples of 8 px; convolutions do not care, and four crops cost one clip"
+    num_frames: int = 9
+    motion_weight: float = 8.0
+    "extra weight of pixels that differ from the first frame: moving sprites are below 1 % of a video"
+    kl_weight: float = 3e-4
+    "weight of the mean KL divergence of a latent value"
+    checkpoint_every: int = 200
+    seed: int = 0
+
+
+def _batch(settings: VAESettings, step: int) -> Tensor:
+    rng = np.random.default_rng([settings.seed, step])
+    clips = []
+    for _ in range(settings.batch_size):
+        clip = random_scene(rng, settings.num_frames, settings.scene_px)
+        row, col = rng.integers((settings.scene_px - settings.crop_px) // 8 + 1, size=2) * 8
+        clips.append(clip[:, row : row + settings.crop_px, col : col + settings.crop_px])
+    video = torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3)
+    return video.float() / 127.5 - 1
+
+
+def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Tensor, dict[str, float]]:
+    posterior = vae.encode(video).latent_dist
+    noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(settings.seed * 10**6 + step))
+    decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+    moving = (video - video[:, :, :1]).abs().amax(dim=1, keepdim=True) > 0.1
+    difference = decoded - video
+    weight = 1 + settings.motion_weight * moving
+    error = ((difference.abs() + difference.square()) * weight).mean() / weight.mean()
+    kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
+    psnr = -10 * torch.log10(difference.detach().clamp(-2, 2).square().mean() / 4)
+    return error + settings.kl_weight * kl, {"error": float(error), "kl": float(kl), "psnr": float(psnr)}
+
+
+def train_vae(
+    vae: Any, settings: VAESettings, folder: Path, resume: bool, report: Callable[[dict[str, float]], None]
+) -> None:
+    """Train `vae` (an AutoencoderKLWan) in place; checkpoints go to `folder`. `report` gets each step's numbers."""
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99))
+    first = _resume(vae, optimizer, folder) if resume and folder.exists() else 0
+    began = time.monotonic()
+    for step in range(first, settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _schedule(step, settings)
+        loss, numbers = _loss(vae, _batch(settings, step), settings, step)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        report({"step": step, "seconds": time.monotonic() - began, "grad_norm": float(norm), **numbers})
+        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
+            tensors = {
+                **with_prefix("vae", vae.state_dict()),
+                **with_prefix("optimizer", optimizer_state(optimizer)),
+            }
+            write_checkpoint(folder, tensors, {"step": step + 1})
+
+
+def _schedule(step: int, settings: VAESettings) -> float:
+    """Linear warm-up, then half a cosine down to a hundredth."""
+    warm = min(1.0, (step + 1) / settings.warmup_steps)
+    return warm * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * step / settings.steps))))
+
+
+def _resume(vae: Any, optimizer: torch.optim.Optimizer, folder: Path) -> int:
+    tensors, state = read_checkpoint(folder)
+    vae.load_state_dict(without_prefix("vae", tensors))
+    load_optimizer(optimizer, without_prefix("optimizer", tensors))
+    return int(state["step"])
+
+
+@torch.no_grad()
+def latent_statistics(vae: Any, clips: Iterator[np.ndarray]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each latent channel over clips [T, H, W, 3] uint8."""
+    latents = [vae.encode(_as_input(clip)).latent_dist.mode()[0].flatten(1) for clip in clips]
+    values = torch.cat(latents, dim=1)
+    return values.mean(dim=1).tolist(), values.std(dim=1).tolist()
+
+
+@torch.no_grad()
+def reconstruction_psnr(vae: Any, clip: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of a clip [T, H, W, 3] uint8 after encoding and decoding."""
+    video = _as_input(clip)
+    decoded = vae.decode(vae.encode(video).latent_dist.mode()).sample.clamp(-1, 1)
+    return float(-10 * torch.log10((decoded - video).square().mean() / 4))
+
+
+def _as_input(clip: np.ndarray) -> Tensor:
+    return torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
