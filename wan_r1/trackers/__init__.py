@@ -1,1 +1,10 @@
+"""Where things are in a video: trackers by name."""
 
+from wan_r1.trackers.ncc import NccTracker
+from wan_r1.trackers.sprite import SpriteTracker
+from wan_r1.trackers.tracker import Tracker
+
+__all__ = ["TRACKERS"]
+
+TRACKERS: dict[str, type[Tracker]] = {"sprite": SpriteTracker, "ncc": NccTracker}
+"""Every tracker by the name that recipes and the command line use."""
