@@ -1,0 +1,85 @@
+"""Does the scene stay what the conditioning image shows? Facts from an observation; objects themselves are left out.
+
+The changes come per tile (about half a board cell), with a global change of light removed and noise averaged out, so a mild
+brightness change or grain costs nothing, while an erased wall or a moved goal is a change of many grey levels.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import ConfigError
+from wan_r1.trackers.sprite import Observation
+from wan_r1.types import Box, Task, Violation
+
+__all__ = ["FidelityCheck", "SceneFacts"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SceneFacts:
+    """fidelity in [0, 1]: 1 = nothing but the objects changed; violations: scene_changed and goal_moved, if any."""
+
+    fidelity: float
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FidelityCheck:
+    """Compares every frame with the conditioning image; see the module's first lines."""
+
+    tolerance: float = 28.0
+    """Grey levels by which the mean colour of a tile may differ."""
+    full_loss_share: float = 0.3
+    """Mean share of changed tiles at which fidelity is 0."""
+    free_share: float = 0.01
+    """Mean share of changed tiles that costs nothing: decoders leave a few."""
+    violation_share: float = 0.06
+    """Share of changed tiles in a frame that makes it a changed scene."""
+    min_frames: int = 3
+    """Frames in a row that a change must last to be a violation."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.free_share < self.full_loss_share <= 1:
+            raise ConfigError(
+                f"free_share {self.free_share}, full_loss_share {self.full_loss_share}: need 0 <= free < full <= 1"
+            )
+        if self.min_frames < 1 or self.tolerance <= 0:
+            raise ConfigError(f"min_frames {self.min_frames} and tolerance {self.tolerance} must be positive")
+
+    def __call__(self, observation: Observation, task: Task) -> SceneFacts:
+        """Facts about the scene in an observation of a task's video."""
+        visible = np.isfinite(observation.changes)
+        changed = np.nan_to_num(observation.changes) > self.tolerance
+        shares = changed.sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)
+        span = self.full_loss_share - self.free_share
+        fidelity = 1 - np.clip((shares.mean() - self.free_share) / span, 0, 1)
+        checks = {"scene_changed": shares > self.violation_share}
+        for box in task.goals:
+            checks["goal_moved"] = checks.get("goal_moved", False) | self._box_changed(observation.changes, box)
+        violations = []
+        for kind, flags in checks.items():
+            frame = _first_run(flags, self.min_frames)
+            if frame is not None:
+                violations.append(Violation(kind=kind, frame=frame))
+        return SceneFacts(fidelity=float(fidelity), violations=tuple(violations))
+
+    def _box_changed(self, changes: NDArray[np.float32], box: Box) -> NDArray[np.bool_]:
+        """Frames [T] in which the visible tiles of a box changed on average."""
+        rows, cols = changes.shape[1:]
+        centers_y, centers_x = (np.arange(rows) + 0.5) / rows, (np.arange(cols) + 0.5) / cols
+        inside_y = (centers_y > box.y) & (centers_y < box.y + box.height)
+        inside_x = (centers_x > box.x) & (centers_x < box.x + box.width)
+        part = changes[:, inside_y][:, :, inside_x].reshape(len(changes), -1)
+        if not part.shape[1]:
+            return np.zeros(len(changes), dtype=bool)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a box under an object has no visible tile: NaN
+            return np.asarray(np.nan_to_num(np.nanmean(part, axis=1)) > self.tolerance)
+
+
+def _first_run(flags: NDArray[np.bool_], length: int) -> int | None:
+    length = min(length, len(flags))
+    runs = np.convolve(flags, np.ones(length, dtype=int), mode="valid") == length
+    return int(runs.argmax()) if runs.any() else None
