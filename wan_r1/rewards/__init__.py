@@ -1,11 +1,14 @@
-"""What a video is worth: rewards by name."""
+"""What a video is worth: rewards by name, and a pool of processes that scores batches of videos."""
 
 from typing import Any
 
+from wan_r1.rewards.mix import MixReward
+from wan_r1.rewards.pool import ScorePool, score_all
 from wan_r1.rewards.reward import Reward
-from wan_r1.rewards.trajectory import TrajectoryReward
+from wan_r1.rewards.trajectory import SparseReward, TrajectoryReward
+from wan_r1.rewards.vr_bench import PaperReward
 
-__all__ = ["REWARDS", "Reward", "TrajectoryReward"]
+__all__ = ["REWARDS", "MixReward", "PaperReward", "Reward", "ScorePool", "SparseReward", "TrajectoryReward", "score_all"]
 
-REWARDS: dict[str, Any] = {"trajectory": TrajectoryReward}
+REWARDS: dict[str, Any] = {"trajectory": TrajectoryReward, "sparse": SparseReward, "paper": PaperReward}
 """Every reward by the name that recipes and the command line use; calling an entry makes the reward."""

@@ -19,7 +19,7 @@ from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Score, Task, Track, Verdict
 
-__all__ = ["TrajectoryReward"]
+__all__ = ["SparseReward", "TrajectoryReward"]
 
 MAX_PENALTY = 0.3
 
@@ -116,3 +116,17 @@ def _efficiency(task: Task, track: Track) -> float:
             gone, here = gone + step, point
     needed = float(np.hypot(*(np.diff(task.solution.points, axis=0) / (box.width, box.height)).T).sum())
     return float(np.clip(needed / max(gone, 1e-9), 0, 1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SparseReward(TrajectoryReward):
+    """The trajectory reward with all its weight on an exact solution: right or nothing."""
+
+    progress: float = 0.0
+    """Weight of the share of the true way covered."""
+    goal: float = 0.0
+    """Weight of having reached the goal and staying there."""
+    exact: float = 1.0
+    """Weight of having done so by a shortest way."""
+    efficiency: float = 0.0
+    """Weight of shortest way / way gone."""

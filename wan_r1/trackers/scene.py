@@ -107,7 +107,7 @@ def tile_means(picture: Picture) -> Floats:
     rows, cols = picture.shape[0] // TILE_PX, picture.shape[1] // TILE_PX
     whole = picture[: rows * TILE_PX, : cols * TILE_PX]
     if not rows or not cols:
-        return picture.mean(axis=(0, 1), keepdims=True, dtype=np.float32)
+        return np.asarray(picture.mean(axis=(0, 1), keepdims=True, dtype=np.float32))
     return np.asarray(cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 

@@ -1,0 +1,64 @@
+"""VR-Bench's metrics as a reward: to study what their loopholes cost, not to train on by default."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import ConfigError
+from wan_r1.metrics.vr_bench import SCRIPT, VRBenchOptions, measure
+from wan_r1.tasks import family_of
+from wan_r1.trackers.sprite import SpriteTracker
+from wan_r1.types import Score, Task
+
+__all__ = ["PaperReward"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaperReward:
+    """Weighted sum of success, precision, exact match and step deviation, on the track of the agent.
+
+    Walls, clones, jumps and the rest of the picture are not looked at, as in VR-Bench. The verdict is the family's and does
+    not enter the value.
+    """
+
+    success: float = 0.25
+    """Weight of SR: some point of the track lies in the goal."""
+    precision: float = 0.25
+    """Weight of PR: share of the reference path that is followed from its start."""
+    exact: float = 0.25
+    """Weight of EM."""
+    deviation: float = 0.25
+    """Weight of 1 - SD, at least 0; a missing SD counts as the metric treats it: 0 without success, else 1."""
+    options: VRBenchOptions = SCRIPT
+    """Threshold and number of points of the metrics."""
+    tracker: SpriteTracker = field(default_factory=SpriteTracker)
+    """Where things are."""
+
+    def __post_init__(self) -> None:
+        weights = (self.success, self.precision, self.exact, self.deviation)
+        if min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
+            raise ConfigError(f"weights {weights}: must be >= 0 and add to 1; they add to {sum(weights):g}")
+
+    def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
+        """Score of video [T, H, W, 3] uint8 of a task of any game family."""
+        track = self.tracker(video, task)
+        points = _held(track.points[0], np.asarray(next(iter(task.objects.values())).center, np.float32))
+        result = measure(points, [task.solution.points], task.goals[0], self.options)
+        parts = {
+            "success": float(result.success),
+            "precision": result.precision,
+            "exact": float(result.exact),
+            "deviation": float(result.success) * max(0.0, 1 - (result.deviation or 0.0)),
+        }
+        value = sum(getattr(self, name) * part for name, part in parts.items())
+        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=family_of(task).judge(task, track))
+
+
+def _held(points: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points [T, 2] where a lost object repeats its last point, as VR-Bench's extractor does."""
+    held = points.copy()
+    for index in range(len(held)):
+        if not np.isfinite(held[index]).all():
+            held[index] = held[index - 1] if index else start
+    return held
