@@ -18,8 +18,8 @@ Clip = NDArray[np.uint8]
 RNG = np.random.Generator
 
 SHAPES = ("disk", "ring", "diamond", "triangle", "square", "star", "tile")
-TEXTURES = ("plain", "plain", "grid", "bricks", "dots", "stripes", "checker")
-KNOWN_SKIN_SHARE = 0.5
+TEXTURES = ("plain", "plain", "plain", "plain", "plain", "grid", "bricks", "dots", "stripes", "checker")
+KNOWN_SKIN_SHARE = 0.7
 
 
 def random_scene(rng: RNG, num_frames: int, size: int) -> Clip:
@@ -66,11 +66,11 @@ def _wander(rng: RNG, num_frames: int, step: float) -> NDArray[np.float32]:
 def board_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """A board of walls and floor with one to three sprites that walk block by block."""
     skin = _skin(rng)
-    cells = int(rng.integers(4, max(5, size // 6) + 1))
-    if rng.random() < 0.3 and size % 8 == 0:
+    cells = int(rng.integers(4, max(5, size // 7) + 1))
+    if rng.random() < 0.5 and size % 8 == 0:
         cells = size // 8
     codes = np.ones((cells, cells), dtype=np.int64)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         odd = cells if cells % 2 else cells - 1
         codes[:odd, :odd] = carve_depth_first(rng, odd)
     else:
@@ -177,4 +177,4 @@ SCENES = {
     "cube": cube_scene,
     "room": room_scene,
 }
-SCENE_WEIGHTS = {"board": 0.55, "sprite": 0.1, "road": 0.12, "cube": 0.11, "room": 0.12}
+SCENE_WEIGHTS = {"board": 0.7, "sprite": 0.07, "road": 0.08, "cube": 0.07, "room": 0.08}
