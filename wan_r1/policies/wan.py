@@ -1,0 +1,390 @@
+"""One class for every Wan folder in diffusers format; the folder says which kind of model it holds.
+
+| kind | first frame | example |
+|---|---|---|
+| t2v | none | Wan2.1-T2V, Wan2.2-T2V-A14B |
+| i2v | mask and latents concatenated to the channels | Wan2.1-I2V, Wan2.2-I2V-A14B |
+| ti2v (`expand_timesteps`) | clean latent frame 0, never stepped, with timestep 0 | Wan2.2-TI2V-5B, wan-tiny |
+
+With two experts, `transformer` works from sigma 1 down to boundary_ratio and `transformer_2` below.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.flow.sample import draw_noise
+from wan_r1.flow.schedule import NUM_TRAIN_TIMESTEPS, to_timesteps
+from wan_r1.policies.codec import VideoCodec
+from wan_r1.policies.folder import DTYPES, WanFolder, open_folder
+from wan_r1.policies.guidance import guide
+from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, merged_state, save_lora
+from wan_r1.policies.policy import Condition
+from wan_r1.policies.text import TextEmbedder
+from wan_r1.types import Task
+
+__all__ = ["WanConfig", "WanPolicy"]
+
+IMAGE_TOKEN_TEXT_LENGTH = 512
+"""diffusers cuts text and image tokens apart at this text length; models with image tokens need exactly it."""
+
+DtypeName = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WanConfig:
+    """Which Wan folder to load and how to run it; `load` makes the policy."""
+
+    path: str
+    "diffusers folder"
+    num_frames: int = 17
+    "frames of a video, 4n + 1; the released models were made for 81 (Wan2.1, A14B) and 121 (TI2V-5B)"
+    height: int = 80
+    "pixels; a multiple of what one token covers"
+    width: int = 80
+    max_sequence_length: int = 32
+    "text tokens; shorter prompts are padded and the padding costs time; the released models take 512"
+    negative_prompt: str = ""
+    "used with guidance only"
+    dtype: DtypeName = "float32"
+    "what the network computes in; trained weights and the sampler stay float32"
+    vae_dtype: DtypeName = "float32"
+    vae_batch_size: int = 16
+    "videos that are decoded or encoded at a time"
+    text_device: str | None = None
+    "where the text encoder runs; none is the policy's device, cpu saves 11 GB of GPU memory with the released models"
+    train: Literal["nothing", "lora", "full"] = "full"
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    "used with train = lora"
+    train_experts: Literal["both", "high_noise", "low_noise"] = "both"
+    "for folders with two experts: an early window of stochastic steps lies in the high-noise expert"
+    gradient_checkpointing: bool = False
+    "recomputes activations in the backward pass: less memory, a third more time"
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 1 or self.num_frames % 4 != 1:
+            below = max(1, (self.num_frames - 1) // 4 * 4 + 1)
+            raise ConfigError(
+                f"policy: num_frames = {self.num_frames}; Wan needs 4n + 1 frames (81 = 4 * 20 + 1), "
+                f"for example {below} or {below + 4}"
+            )
+        for name in (self.dtype, self.vae_dtype):
+            if name not in DTYPES:
+                raise ConfigError(f"policy: dtype {name!r} is not known; choose from {', '.join(DTYPES)}")
+        if self.vae_batch_size < 1 or self.max_sequence_length < 1:
+            raise ConfigError("policy: vae_batch_size and max_sequence_length must be at least 1")
+
+    def load(self, device: str | torch.device = "cpu") -> "WanPolicy":
+        """Reads the folder and puts the model on the device."""
+        return WanPolicy(self, open_folder(self.path), torch.device(device))
+
+
+class WanPolicy:
+    """A loaded Wan model; implements `Policy`."""
+
+    def __init__(self, config: WanConfig, folder: WanFolder, device: torch.device) -> None:
+        self.config = config
+        self.folder = folder
+        self.device = device
+        self.shift = folder.shift()
+        self._codec = VideoCodec(folder.load("vae", DTYPES[config.vae_dtype]).to(device), config.vae_batch_size)
+        compute = DTYPES[config.dtype]
+        text_encoder = folder.load("text_encoder", compute).to(config.text_device or device)
+        self._text = TextEmbedder(folder.load("tokenizer"), text_encoder, config.max_sequence_length, device)
+        self._image_encoder = folder.load("image_encoder").to(device) if "image_encoder" in folder.parts else None
+        self._image_processor = folder.load("image_processor") if self._image_encoder else None
+        stored = torch.float32 if config.train == "full" else compute
+        names = [part for part in ("transformer", "transformer_2") if part in folder.parts]
+        self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(device) for name in names}
+        self._network: dict[str, Callable[..., Any]] = dict(self._experts)
+        self._reference: dict[str, Tensor] = {}
+        self._check_sizes()
+        self._prepare_training()
+
+    # What the folder says.
+
+    @property
+    def kind(self) -> Literal["t2v", "i2v", "ti2v"]:
+        """How the first frame gets in: see the table at the top of this file."""
+        if self.folder.expand_timesteps:
+            return "ti2v"
+        return "i2v" if self._settings.in_channels > self._codec.num_channels else "t2v"
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(C, F, h, w) of one video."""
+        factor = self._codec.spatial_factor
+        frames = (self.config.num_frames - 1) // self._codec.temporal_factor + 1
+        return self._codec.num_channels, frames, self.config.height // factor, self.config.width // factor
+
+    @property
+    def free_mask(self) -> Tensor:
+        """[1, 1, F, 1, 1] bool: false for the clean latent frame 0 of ti2v, true elsewhere."""
+        mask = torch.ones(1, 1, self.latent_shape[1], 1, 1, dtype=torch.bool, device=self.device)
+        if self.kind == "ti2v":
+            mask[:, :, 0] = False
+        return mask
+
+    @property
+    def _settings(self) -> Any:
+        return self._experts["transformer"].config
+
+    # Conditions.
+
+    def encode(self, tasks: Sequence[Task]) -> Condition:
+        """Prompts and first frames of the tasks; frames of another size are resized."""
+        return self.encode_inputs([task.prompt for task in tasks], [task.first_frame for task in tasks])
+
+    @torch.no_grad()
+    def encode_inputs(self, prompts: Sequence[str], frames: Sequence[NDArray[np.uint8]]) -> Condition:
+        """Condition of B prompts and B first frames [H, W, 3] uint8."""
+        if not prompts or len(prompts) != len(frames):
+            raise ConfigError(
+                f"encode: {len(prompts)} prompts and {len(frames)} first frames; give one of each per video"
+            )
+        return Condition(
+            text=self._text(prompts),
+            negative_text=self._text([self.config.negative_prompt]),
+            first_latents=self._first_latents(frames),
+            image_tokens=self._image_tokens(frames),
+        )
+
+    def _first_latents(self, frames: Sequence[NDArray[np.uint8]]) -> Tensor:
+        _, num_latent_frames, height, width = self.latent_shape
+        if self.kind == "t2v":
+            return torch.zeros(len(frames), 0, 1, height, width, device=self.device)
+        size = (self.config.height, self.config.width)
+        pixels = self._codec.to_pixels(np.stack([_resize(frame, size) for frame in frames])[:, None])
+        if self.kind == "ti2v":
+            return self._codec.encode(pixels)
+        empty = pixels.new_zeros(len(frames), 3, self.config.num_frames - 1, *size)
+        latents = self._codec.encode(torch.cat([pixels, empty], dim=2))
+        mask = latents.new_zeros(len(frames), self._codec.temporal_factor, num_latent_frames, height, width)
+        mask[:, :, 0] = 1.0
+        return torch.cat([mask, latents], dim=1)
+
+    def _image_tokens(self, frames: Sequence[NDArray[np.uint8]]) -> Tensor:
+        if self._image_encoder is None or self._image_processor is None or self._settings.image_dim is None:
+            return torch.zeros(len(frames), 0, 1, device=self.device)
+        from PIL import Image
+
+        pictures = [Image.fromarray(frame) for frame in frames]
+        pixels = self._image_processor(images=pictures, return_tensors="pt").to(self.device)
+        hidden: Tensor = self._image_encoder(**pixels, output_hidden_states=True).hidden_states[-2]
+        return hidden
+
+    # The network.
+
+    def velocity(self, latents: Tensor, sigmas: Tensor, condition: Condition, *, guidance_scale: float = 1.0) -> Tensor:
+        """Predicted noise - video for latents [B, C, F, h, w] at sigmas [B]; float32, same shape.
+
+        With guidance_scale > 1 the network runs twice, the second time with the negative prompt.
+        """
+        if latents.shape[1:] != self.latent_shape or sigmas.shape != latents.shape[:1]:
+            raise ConfigError(
+                f"velocity: latents {tuple(latents.shape)} and sigmas {tuple(sigmas.shape)} must be "
+                f"[B, {', '.join(map(str, self.latent_shape))}] and [B]"
+            )
+        if condition.batch_size != len(latents):
+            raise ConfigError(f"velocity: {condition.batch_size} conditions for {len(latents)} videos; use repeat")
+        if self.kind == "i2v":
+            latents = torch.cat([latents, condition.first_latents], dim=1)
+        timesteps = to_timesteps(sigmas)
+        conditional = self._predict(latents, timesteps, condition.text, condition.image_tokens)
+        if guidance_scale <= 1:
+            return conditional
+        negative = condition.negative_text.expand_as(condition.text)
+        unconditional = self._predict(latents, timesteps, negative, condition.image_tokens)
+        return guide(conditional, unconditional, guidance_scale)
+
+    def _predict(self, latents: Tensor, timesteps: Tensor, text: Tensor, image_tokens: Tensor) -> Tensor:
+        """One pass; each row goes to the expert of its timestep."""
+        ratio = self.folder.boundary_ratio
+        high = timesteps >= ratio * NUM_TRAIN_TIMESTEPS if ratio is not None else timesteps >= 0
+        if bool(high.all()) or not bool(high.any()):
+            name = "transformer" if bool(high.all()) else "transformer_2"
+            return self._run(name, latents, timesteps, text, image_tokens)
+        rows = {"transformer": high.nonzero()[:, 0], "transformer_2": (~high).nonzero()[:, 0]}
+        parts = [self._run(name, latents[i], timesteps[i], text[i], image_tokens[i]) for name, i in rows.items()]
+        order = torch.cat(list(rows.values())).argsort()
+        return torch.cat(parts)[order]
+
+    def _run(self, name: str, latents: Tensor, timesteps: Tensor, text: Tensor, image_tokens: Tensor) -> Tensor:
+        compute = DTYPES[self.config.dtype]
+        if self.kind == "ti2v":
+            timesteps = timesteps[:, None] * self._token_mask()
+        with torch.autocast(self.device.type, dtype=compute, enabled=compute != torch.float32):
+            predicted: Tensor = self._network[name](
+                hidden_states=latents.to(compute),
+                timestep=timesteps,
+                encoder_hidden_states=text.to(compute),
+                encoder_hidden_states_image=image_tokens.to(compute) if image_tokens.shape[1] else None,
+                return_dict=False,
+            )[0]
+        return predicted.float()
+
+    def _token_mask(self) -> Tensor:
+        """[1, tokens] float32: 0 for the tokens of a given latent frame, 1 for the others."""
+        _, patch_height, patch_width = self._settings.patch_size
+        _, frames, height, width = self.latent_shape
+        per_frame = (height // patch_height) * (width // patch_width)
+        return self.free_mask.view(1, frames).float().repeat_interleave(per_frame, dim=1)
+
+    # Latents.
+
+    def noise(self, generators: Sequence[torch.Generator]) -> Tensor:
+        """Start noise [B, C, F, h, w] float32, one CPU generator for each video."""
+        return draw_noise(self.latent_shape, generators, self.device)
+
+    def pin(self, latents: Tensor, condition: Condition) -> Tensor:
+        """Latents with the clean latent frame 0 in place (ti2v), or as they are."""
+        if self.kind != "ti2v":
+            return latents
+        return torch.cat([condition.first_latents.to(latents.dtype), latents[:, :, 1:]], dim=2)
+
+    def decode(self, latents: Tensor) -> NDArray[np.uint8]:
+        """Videos [B, T, H, W, 3] uint8 of latents [B, C, F, h, w]."""
+        return self._codec.decode(latents)
+
+    def encode_video(self, videos: NDArray[np.uint8]) -> Tensor:
+        """Latents [B, C, F, h, w] float32 of videos [B, T, H, W, 3] uint8 of the configured size."""
+        wanted = (self.config.num_frames, self.config.height, self.config.width, 3)
+        if videos.shape[1:] != wanted:
+            raise ConfigError(
+                f"encode_video: videos {videos.shape[1:]} must be {wanted}; resize them or change the config"
+            )
+        return self._codec.encode(self._codec.to_pixels(videos))
+
+    # Training.
+
+    def trainable_parameters(self) -> dict[str, nn.Parameter]:
+        """Parameters that training changes, by expert and name."""
+        return {
+            f"{expert}.{name}": parameter
+            for expert, module in self._experts.items()
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
+
+    def trained_modules(self) -> dict[str, nn.Module]:
+        """The experts that hold trainable parameters."""
+        return {
+            name: module
+            for name, module in self._experts.items()
+            if any(parameter.requires_grad for parameter in module.parameters())
+        }
+
+    def wrap(self, prepare: Callable[[nn.Module], Callable[..., Any]]) -> None:
+        """Calls the trained experts through `prepare(module)` (accelerate, DDP); parameters keep their names."""
+        for name, module in self.trained_modules().items():
+            self._network[name] = prepare(module)
+
+    @contextmanager
+    def weights(self, values: Mapping[str, Tensor]) -> Iterator[None]:
+        """Trainable parameters replaced by others of the same names (an average, an earlier model) within a block."""
+        parameters = self.trainable_parameters()
+        if values.keys() != parameters.keys():
+            odd = sorted(values.keys() ^ parameters.keys())[:3]
+            raise ConfigError(f"weights: names differ from the trainable parameters, for example {odd}")
+        kept = {name: parameter.data for name, parameter in parameters.items()}
+        for name, parameter in parameters.items():
+            parameter.data = values[name].to(parameter)
+        try:
+            yield
+        finally:
+            for name, parameter in parameters.items():
+                parameter.data = kept[name]
+
+    def keep_reference(self) -> None:
+        """Copies the trainable parameters for `reference`; needed once before training all weights."""
+        self._reference = {name: value.detach().clone() for name, value in self.trainable_parameters().items()}
+
+    @contextmanager
+    def reference(self) -> Iterator[None]:
+        """The model before training: the adapter off, or the kept copy; within a block."""
+        with ExitStack() as stack:
+            if self.config.train == "lora":
+                for module in self.trained_modules().values():
+                    stack.enter_context(adapter_off(module))
+            elif self._reference:
+                stack.enter_context(self.weights(self._reference))
+            elif self.config.train == "full":
+                raise ConfigError("reference: no copy of the weights was kept; call keep_reference() before training")
+            yield
+
+    # Files.
+
+    def save(self, folder: Path | str, dtype: DtypeName | None = None) -> Path:
+        """Writes a diffusers folder with the present weights, adapter merged in; none keeps the parts' own dtype."""
+        target = Path(folder)
+        if target.resolve() == self.folder.path.resolve():
+            raise CheckpointError(f"{target}: is the folder that the policy was loaded from; save to another one")
+        experts = {name: merged_state(module) for name, module in self._experts.items()}
+        self.folder.write(target, experts, DTYPES[dtype] if dtype else None)
+        return target
+
+    def save_lora(self, folder: Path | str) -> Path:
+        """Writes the adapters as files for diffusers' `load_lora_weights`."""
+        if self.config.train != "lora":
+            raise ConfigError(f"save_lora: train = {self.config.train!r}, so there is no adapter; use save")
+        for name, module in self.trained_modules().items():
+            save_lora(module, Path(folder), name)
+        return Path(folder)
+
+    # Setting up.
+
+    def _check_sizes(self) -> None:
+        _, *patch = self._settings.patch_size
+        sides = {"height": self.config.height, "width": self.config.width}
+        for (name, side), cells in zip(sides.items(), patch, strict=True):
+            unit = self._codec.spatial_factor * cells
+            if side < unit or side % unit:
+                near = max(1, round(side / unit)) * unit
+                raise ConfigError(f"policy: {name} = {side} is no multiple of {unit} for this model; take {near}")
+        expected = {"t2v": 1, "ti2v": 1, "i2v": 2}[self.kind] * self._codec.num_channels
+        expected += self._codec.temporal_factor if self.kind == "i2v" else 0
+        if self._settings.in_channels != expected:
+            raise CheckpointError(
+                f"{self.folder.path}: the transformer takes {self._settings.in_channels} channels; "
+                f"kind {self.kind} with {self._codec.num_channels} latent channels needs {expected}"
+            )
+        if self._settings.image_dim is not None and self.config.max_sequence_length != IMAGE_TOKEN_TEXT_LENGTH:
+            raise ConfigError(
+                f"policy: max_sequence_length = {self.config.max_sequence_length}; this model has image tokens "
+                f"and needs {IMAGE_TOKEN_TEXT_LENGTH}"
+            )
+
+    def _prepare_training(self) -> None:
+        chosen = {
+            "both": ("transformer", "transformer_2"),
+            "high_noise": ("transformer",),
+            "low_noise": ("transformer_2",),
+        }
+        names = [name for name in chosen[self.config.train_experts] if name in self._experts]
+        if not names:
+            raise ConfigError("policy: train_experts = low_noise, but this folder has one expert; take both")
+        for name in names if self.config.train != "nothing" else ():
+            module = self._experts[name]
+            if self.config.train == "lora":
+                add_lora(module, self.config.lora)
+            else:
+                module.requires_grad_(True)
+            if self.config.gradient_checkpointing:
+                module.enable_gradient_checkpointing()  # type: ignore[operator]
+
+
+def _resize(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Frame [H, W, 3] at (height, width), by Lanczos as diffusers does it."""
+    from PIL import Image
+
+    if frame.shape[:2] == size:
+        return frame
+    return np.asarray(Image.fromarray(frame).resize((size[1], size[0]), Image.Resampling.LANCZOS))
