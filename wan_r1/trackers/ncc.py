@@ -47,7 +47,7 @@ class NccTracker:
             x, y, width, height = _template_box(task.objects[name], task.first_frame.shape[1::-1], video.shape[2:0:-1])
             corners[index], scores[index] = self._follow(video, x, y, video[0, y : y + height, x : x + width])
             centers[index] = corners[index] + [width / 2, height / 2]
-        seen = scores > np.float32(self.min_score)
+        seen = scores.astype(np.float64) > self.min_score
         seen[:, 0] = True
         points = np.where(seen[..., None], centers / [video.shape[2], video.shape[1]], np.nan)
         return Track(
