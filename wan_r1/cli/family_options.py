@@ -1,0 +1,37 @@
+"""The options that pick a task: family, level, skin, size, split, seed."""
+
+import argparse
+from typing import Any
+
+from wan_r1.cli.command import positive
+
+__all__ = ["add_family_options", "default_frames", "family_settings"]
+
+SETTINGS = ("level", "skin", "size", "split")
+SHORT_FRAMES = 17
+"""Frames of a video for the small levels: what the shipped tiny model makes."""
+LONG_FRAMES = 81
+"""Frames for the levels of full size: what Wan makes by default."""
+SHORT_LEVEL_PX = 128
+
+
+def add_family_options(parser: argparse.ArgumentParser) -> None:
+    """Add FAMILY and the options of its settings; what is not given keeps the default of the family."""
+    from wan_r1.tasks import FAMILIES
+
+    parser.add_argument("family", metavar="FAMILY", choices=list(FAMILIES), help=f"one of: {', '.join(FAMILIES)}")
+    parser.add_argument("--level", metavar="L", help="difficulty, for example tiny, easy, medium, hard")
+    parser.add_argument("--skin", metavar="NAME", help="theme of colours and shapes")
+    parser.add_argument("--size", metavar="PX", type=positive, help="longer side in pixels (default: of the level)")
+    parser.add_argument("--split", choices=["train", "validation", "test"], help="only layouts of this side")
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the stream of tasks")
+
+
+def family_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given on the command line."""
+    return {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+
+
+def default_frames(size_px: int) -> int:
+    """Frames of a video [T, H, W, 3] whose longer side is `size_px`, where the user gives none."""
+    return SHORT_FRAMES if size_px <= SHORT_LEVEL_PX else LONG_FRAMES

@@ -1,0 +1,86 @@
+"""The command `wan-r1`: picks the sub-command, turns our errors into one clear line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wan_r1 import __version__
+from wan_r1.cli import make, report, score, show
+from wan_r1.cli.command import INTERRUPTED, WRONG_INPUT, Command
+from wan_r1.cli.console import say
+from wan_r1.errors import WanR1Error
+
+__all__ = ["COMMANDS", "build_parser", "main"]
+
+COMMANDS: dict[str, Command] = {
+    "make": make.COMMAND,
+    "show": show.COMMAND,
+    "score": score.COMMAND,
+    "report": report.COMMAND,
+}
+"""Name -> sub-command; one file and one line here each."""
+
+DESCRIPTION = """\
+Verifiable reinforcement learning for video reasoning with Wan models.
+
+A video model is shown the first picture of a task (a maze, say) and makes a video of its solution. wan-r1 makes such
+tasks, reads from a video what really happens in it, scores that by the rules of the task, and trains the model on the
+score."""
+
+EPILOG = """\
+exit codes:  0 done   1 the check said no   2 wrong input (one line on stderr says what)
+WAN_R1_DEBUG=1 shows the traceback of an error.
+wan-r1 COMMAND --help explains a command, with examples."""
+
+
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The argument parser; only the chosen sub-command gets its options, so that the others need not be imported."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="wan-r1", description=DESCRIPTION, epilog=EPILOG, formatter_class=layout, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"wan-r1 {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        examples = "examples:\n" + "\n".join(f"  {line}" for line in command.examples)
+        sub = subparsers.add_parser(
+            name,
+            help=command.summary,
+            description=command.description,
+            epilog=examples,
+            formatter_class=_HelpFormatter,
+            allow_abbrev=False,
+        )
+        if name == chosen:
+            command.add_arguments(sub)
+    return parser
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of examples and shows defaults, except of options that have none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+    try:
+        return COMMANDS[args.command].run(args)
+    except WanR1Error as error:
+        if os.environ.get("WAN_R1_DEBUG"):
+            raise
+        say(f"wan-r1: error: {' '.join(str(error).split())}")
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        say("wan-r1: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, say) has left; Python would complain once more when it flushes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED

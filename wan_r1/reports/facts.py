@@ -1,0 +1,163 @@
+"""What a run folder says, gathered for the page; a part that is absent is empty."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import CheckpointError
+from wan_r1.runs import RunFolder, VideoEntry, read_json
+
+__all__ = ["RunFacts", "Side", "read_facts"]
+
+NORMAL_95 = 1.959964
+"""Two-sided 95 % quantile of the normal distribution."""
+SIDE_LABELS = {"sft": "Before (SFT)", "rl": "After (RL)"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One system of the summary: its numbers by name, among them em, sr, n and layouts."""
+
+    name: str
+    label: str
+    numbers: dict[str, Any]
+
+    def interval(self, measure: str) -> tuple[float, float] | None:
+        """95 % interval of a share: as the summary gives it, or Wilson's from the share and n."""
+        given = self.numbers.get(f"{measure}_ci95")
+        if given is not None:
+            return float(given[0]), float(given[1])
+        share, num = self.numbers.get(measure), self.numbers.get("n")
+        if not num or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            return None
+        return _wilson(share, num)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """Everything that the page shows of one run."""
+
+    run: RunFolder
+    name: str
+    version: str
+    sentence: str
+    summary: dict[str, Any]
+    sides: tuple[Side, ...]
+    metrics: list[dict[str, Any]]
+    videos: list[VideoEntry]
+    recipe: str
+    origin: tuple[tuple[str, str], ...]
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Steps of the lines of metrics."""
+        return np.array([line["step"] for line in self.metrics], dtype=np.float64)
+
+    def series(self, key: str) -> NDArray[np.float64]:
+        """One metric at each line, NaN where the line lacks it."""
+        return np.array([_number(line.get(key)) for line in self.metrics], dtype=np.float64)
+
+    def group(self, group: str) -> dict[str, NDArray[np.float64]]:
+        """The metrics `group/NAME` as NAME -> series, in the order of their first appearance."""
+        keys = dict.fromkeys(key for line in self.metrics for key in line if key.startswith(f"{group}/"))
+        return {key.removeprefix(f"{group}/"): self.series(key) for key in keys}
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of the groups of metrics."""
+        return list(dict.fromkeys(key.split("/")[0] for line in self.metrics for key in line if "/" in key))
+
+
+def read_facts(run: RunFolder) -> RunFacts:
+    """Read a run folder; what is absent is empty, what is broken raises CheckpointError."""
+    summary = read_json(run.summary) if run.summary.exists() else {}
+    if not isinstance(summary, dict):
+        raise CheckpointError(f"{run.summary}: expected an object with sft, rl and difference")
+    provenance = read_json(run.provenance) if run.provenance.exists() else {}
+    recipe = run.recipe.read_text(encoding="utf-8") if run.recipe.exists() else ""
+    sides = tuple(
+        Side(name=key, label=SIDE_LABELS.get(key, key.replace("_", " ")), numbers=value)
+        for key, value in summary.items()
+        if isinstance(value, dict) and "em" in value and "n" in value
+    )
+    return RunFacts(
+        run=run,
+        name=run.path.resolve().name,
+        version=str(provenance.get("version", "")),
+        sentence=_sentence(summary),
+        summary=summary,
+        sides=tuple(sorted(sides, key=lambda side: [*SIDE_LABELS, side.name].index(side.name))),
+        metrics=run.read_metrics(),
+        videos=run.read_videos(),
+        recipe=recipe,
+        origin=_origin(summary, provenance, recipe),
+    )
+
+
+def _sentence(summary: Mapping[str, Any]) -> str:
+    """What came out, in one sentence."""
+    try:
+        before, after, removed = summary["sft"], summary["rl"], summary["difference"]["failures_removed"]
+    except KeyError:
+        return "This run has no final table yet."
+    verb = "removes" if removed >= 0 else "adds"
+    return (
+        f"Reinforcement learning with a verifiable reward {verb} {abs(removed):.0%} of the failures that supervised "
+        f"training leaves: {before['em']:.1%} of {before['n']} held-out mazes are solved by a shortest way before, "
+        f"{after['em']:.1%} after."
+    )
+
+
+def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: str) -> tuple[tuple[str, str], ...]:
+    seconds = summary.get("seconds")
+    rows = {
+        "Algorithm": summary.get("algorithm"),
+        "Sampler, the same before and after": _words(summary.get("sampler")),
+        "Seed": _find(_parsed(recipe), "seed"),
+        "Time": None if seconds is None else f"{seconds / 60:.1f} min",
+        "Library version": provenance.get("version"),
+        "Git commit": provenance.get("commit"),
+        "Command": " ".join(provenance.get("command", [])) or None,
+        "Started": provenance.get("started"),
+        "Python": provenance.get("python"),
+        "Platform": provenance.get("platform"),
+        "Resumed": len(provenance.get("resumed", [])) or None,
+    }
+    return tuple((key, str(value)) for key, value in rows.items() if value is not None)
+
+
+def _words(value: Any) -> str | None:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return None if value is None else str(value)
+
+
+def _parsed(recipe: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(recipe)
+    except tomllib.TOMLDecodeError as error:
+        raise CheckpointError(f"recipe.toml of the run: not valid TOML: {error}") from error
+
+
+def _find(table: Mapping[str, Any], key: str) -> Any:
+    """The first value of this key, outer tables before inner ones."""
+    if key in table:
+        return table[key]
+    inner = (_find(value, key) for value in table.values() if isinstance(value, Mapping))
+    return next((value for value in inner if value is not None), None)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _wilson(share: float, num: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of `num` (E. B. Wilson, JASA 22, 1927)."""
+    z2 = NORMAL_95**2
+    center = (share + z2 / (2 * num)) / (1 + z2 / num)
+    half = NORMAL_95 / (1 + z2 / num) * ((share * (1 - share) + z2 / (4 * num)) / num) ** 0.5
+    return max(0.0, center - half), min(1.0, center + half)

@@ -1,0 +1,141 @@
+"""The tables of the report page."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from wan_r1.reports.facts import RunFacts, Side
+from wan_r1.runs import GROUPS
+
+__all__ = ["cards", "comparison_table", "result_table", "violation_table"]
+
+MEASURES = {"em": "Solved by a shortest way (EM)", "sr": "Solved (SR)"}
+COUNTS = {"n": "Mazes", "layouts": "Distinct layouts"}
+
+
+def cards(facts: RunFacts) -> str:
+    """The four numbers that matter, large."""
+    sides = {side.name: side for side in facts.sides}
+    difference = facts.summary.get("difference")
+    if "sft" not in sides or "rl" not in sides or not difference:
+        return ""
+    interval = difference.get("em_ci95")
+    items = [
+        ("", _percent(sides["sft"].numbers["em"]), "before: SFT"),
+        ("after", _percent(sides["rl"].numbers["em"]), "after: reinforcement learning"),
+        ("", _signed(difference["em"]), f"paired difference{f' {_span(interval, signed=True)}' if interval else ''}"),
+        ("after", _percent(difference["failures_removed"], 0), "of the failures removed"),
+    ]
+    inner = "".join(
+        f'<div class="card {kind}"><b>{number}</b><span>{text}</span></div>' for kind, number, text in items
+    )
+    return f'<div class="cards">{inner}</div>'
+
+
+def result_table(facts: RunFacts) -> str:
+    """Each system of the summary as a column, each measure as a row, and the paired difference."""
+    if not facts.sides:
+        return ""
+    difference = facts.summary.get("difference", {})
+    head = _row("th", ["", *(escape(side.label) for side in facts.sides), *(["Difference"] if difference else [])])
+    rows = []
+    for measure in _measures(facts.sides):
+        cells = [escape(_label(measure)), *(_share(side, measure) for side in facts.sides)]
+        if difference:
+            cells.append(_difference(difference, measure))
+        rows.append(_row("td", cells))
+    for count, label in COUNTS.items():
+        cells = [label, *(str(side.numbers.get(count, "")) for side in facts.sides), *([""] if difference else [])]
+        rows.append(_row("td", cells))
+    return (
+        f'<h2>Result</h2><div class="tablebox"><table>{head}{"".join(rows)}</table></div>'
+        '<p class="note">In brackets: 95% intervals. The difference is paired: the same mazes before and after.</p>'
+    )
+
+
+def comparison_table(all_facts: Sequence[RunFacts]) -> str:
+    """One row for each run."""
+    head = _row("th", ["Run", "EM before", "EM after", "Difference", "Failures removed", "Mazes"])
+    rows = []
+    for facts in all_facts:
+        sides = {side.name: side for side in facts.sides}
+        before, after = sides.get("sft"), sides.get("rl")
+        difference = facts.summary.get("difference", {})
+        cells = [
+            escape(facts.name),
+            _share(before, "em") if before else "",
+            _share(after, "em") if after else "",
+            _difference(difference, "em"),
+            _percent(difference["failures_removed"], 0) if "failures_removed" in difference else "",
+            str(after.numbers["n"]) if after else "",
+        ]
+        rows.append(_row("td", cells))
+    return f'<div class="tablebox"><table>{head}{"".join(rows)}</table></div>'
+
+
+def violation_table(facts: RunFacts) -> str:
+    """How many recorded videos break which rule first, before and after."""
+    counts = {group: Counter[str]() for group in GROUPS}
+    for entry in facts.videos:
+        verdict = entry.verdict
+        if verdict is not None and not verdict["solved"]:
+            kinds = [violation["kind"].replace("_", " ") for violation in verdict["violations"]]
+            counts[entry.group][kinds[0] if kinds else "goal not reached and held"] += 1
+    kinds = sorted(set().union(*counts.values()), key=lambda kind: -sum(counts[group][kind] for group in GROUPS))
+    if not kinds:
+        return ""
+    head = _row("th", ["First violation", *(f"Videos {group}" for group in GROUPS)])
+    rows = "".join(_row("td", [escape(kind), *(str(counts[group][kind]) for group in GROUPS)]) for kind in kinds)
+    return f'<div class="tablebox"><table>{head}{rows}</table></div>'
+
+
+def _measures(sides: Sequence[Side]) -> list[str]:
+    """em and sr first, then every other plain number that a side gives."""
+    found = dict.fromkeys(MEASURES)
+    for side in sides:
+        for key, value in side.numbers.items():
+            if isinstance(value, (int, float)) and key not in COUNTS:
+                found[key] = None
+    return [measure for measure in found if any(measure in side.numbers for side in sides)]
+
+
+def _label(measure: str) -> str:
+    if measure.startswith("vr_bench_"):
+        return f"VR-Bench {measure.removeprefix('vr_bench_').upper()}"
+    return MEASURES.get(measure, measure.replace("_", " "))
+
+
+def _share(side: Side, measure: str) -> str:
+    value = side.numbers.get(measure)
+    if value is None:
+        return ""
+    if not 0 <= value <= 1:
+        return f"{value:.3f}"
+    interval = side.interval(measure)
+    return _percent(value) + (f" <small>{_span(interval)}</small>" if interval else "")
+
+
+def _difference(difference: Mapping[str, Any], measure: str) -> str:
+    if measure not in difference:
+        return ""
+    interval = difference.get(f"{measure}_ci95")
+    return _signed(difference[measure]) + (f" <small>{_span(interval, signed=True)}</small>" if interval else "")
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f}%"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f} points"
+
+
+def _span(interval: Sequence[float], *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    low, high = (f"{100 * value:{sign}.1f}" for value in interval)
+    return f"[{low}, {high}]"
+
+
+def _row(tag: str, cells: Sequence[Any]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
