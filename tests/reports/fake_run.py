@@ -71,9 +71,7 @@ def add_video(run, task, index, group, share):
     if not solved:
         track[len(walked)] = np.nan
     violation = Violation(kind="teleport" if index % 2 else "through_wall", frame=len(walked), point=None)
-    verdict = Verdict(
-        solved=solved, optimal=solved, progress=share, violations=() if solved else (violation,)
-    )
+    verdict = Verdict(solved=solved, optimal=solved, progress=share, violations=() if solved else (violation,))
     parts = {"progress": share, "goal": float(solved)}
     score = Score(value=1.0 if solved else 0.3 * share, parts=parts, verdict=verdict)
     run.add_video(video, group=group, task=f"{index:03d}", score=score, track=track, solution=points)

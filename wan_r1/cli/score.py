@@ -30,9 +30,8 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.tasks.vr_bench import read_state
     from wan_r1.video import read_video
 
-    image = args.image or args.state.parent.parent / "images" / f"{args.state.stem}.png"
     reward = pick(REWARDS, args.reward, "--reward", own_code=True)
-    score = reward(read_state(args.state, image), read_video(args.video))
+    score = reward(read_state(args.state, args.image), read_video(args.video))
     print_json(plain_score(score), indent=None if args.json else 2)
     return DONE
 

@@ -25,12 +25,12 @@ def enlarge(video: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def draw_line(video: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Copy of the video with the line through points [N, 2] (image units) on every frame, and a dot at its end."""
+    """Copy of the video with the line through points [N, 2] (image units) on every frame, and a ring at its end."""
     check_video(video)
     frames = video.copy()
     for frame in frames:
         _polyline(frame, points, SOLUTION_RGB, thin=True)
-        _dot(frame, points[-1], SOLUTION_RGB)
+        _ring(frame, points[-1], SOLUTION_RGB)
     return frames
 
 
@@ -45,7 +45,7 @@ def draw_track(video: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray
         for piece in _pieces(points[: index + 1]):
             _polyline(frame, piece, TRACK_RGB, thin=False)
         if np.isfinite(points[index]).all():
-            _dot(frame, points[index], TRACK_RGB)
+            _ring(frame, points[index], TRACK_RGB)
     return frames
 
 
@@ -81,8 +81,10 @@ def _polyline(frame: NDArray[np.uint8], points: NDArray[np.float32], rgb: tuple[
     cv2.polylines(frame, line, False, rgb, width, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _dot(frame: NDArray[np.uint8], point: NDArray[np.float32], rgb: tuple[int, int, int]) -> None:
+def _ring(frame: NDArray[np.uint8], point: NDArray[np.float32], rgb: tuple[int, int, int]) -> None:
+    """A ring, so that what it marks stays visible."""
     x, y = (int(value) for value in _pixels(frame, point))
-    radius = 2 * _width(frame) << SUBPIXEL_BITS
-    cv2.circle(frame, (x, y), radius, HALO_RGB, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-    cv2.circle(frame, (x, y), radius, rgb, _width(frame), cv2.LINE_AA, SUBPIXEL_BITS)
+    width = _width(frame)
+    radius = 3 * width << SUBPIXEL_BITS
+    cv2.circle(frame, (x, y), radius, HALO_RGB, 2 * width + 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.circle(frame, (x, y), radius, rgb, width, cv2.LINE_AA, SUBPIXEL_BITS)

@@ -117,7 +117,7 @@ def _origin_section(facts: RunFacts) -> str:
     rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.origin)
     recipe = f"<details><summary>Recipe, with every default</summary><pre>{escape(facts.recipe)}</pre></details>"
     return (
-        f'<h2>How it was made</h2><div class="tablebox"><table>{rows}</table></div>{recipe if facts.recipe else ""}'
+        f'<h2>How it was made</h2><div class="tablebox"><table class="facts">{rows}</table></div>{recipe if facts.recipe else ""}'
         if rows or facts.recipe
         else ""
     )

@@ -31,6 +31,9 @@ tr:first-child th { border-top: 0; }
 th { font-size: 13px; color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child { text-align: left; color: var(--ink); }
 td small { color: var(--soft); font-size: 13px; }
+table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+table.facts td:first-child { color: var(--soft); width: 16em; }
+table.facts tr:first-child td { border-top: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }
 .figure { padding: 12px 14px 6px; margin: 0; }
 .figure svg { width: 100%; height: auto; display: block; overflow: visible; stroke-linejoin: round; }
@@ -45,7 +48,8 @@ video { width: 100%; display: block; border-radius: 6px; image-rendering: pixela
   cursor: pointer; }
 figcaption { font-size: 13px; color: var(--soft); margin-top: 7px; line-height: 1.4; }
 figcaption .side { color: var(--ink); font-weight: 600; }
-.chip { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 999px; font-size: 12.5px; font-weight: 600; }
+.chip { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 999px; font-size: 12.5px;
+  font-weight: 600; }
 .chip.good { background: var(--goodpaper); color: var(--after); }
 .chip.bad { background: var(--badpaper); color: var(--bad); }
 .swatch { display: inline-block; width: 18px; height: 4px; border-radius: 2px; vertical-align: middle; }
