@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from wan_r1.errors import ConfigError
+from wan_r1.errors import CheckpointError, ConfigError
 
 __all__ = [
     "LORA_FILES",
     "LoraConfig",
     "adapter_off",
     "add_lora",
+    "load_lora",
     "merged_state",
     "save_lora",
 ]
@@ -36,6 +38,8 @@ class LoraConfig:
     "the update is multiplied by alpha / rank"
     targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2")
     "ends of the names of the linear layers that get one"
+    seed: int = 0
+    "of the random half of each pair; the other half starts at 0"
 
     def __post_init__(self) -> None:
         if self.rank < 1 or self.alpha <= 0 or not self.targets:
@@ -51,7 +55,9 @@ def add_lora(transformer: nn.Module, config: LoraConfig) -> None:
         r=config.rank, lora_alpha=config.alpha, target_modules=list(config.targets), lora_dropout=0.0
     )
     try:
-        transformer.add_adapter(settings, adapter_name=ADAPTER)  # type: ignore[operator]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            transformer.add_adapter(settings, adapter_name=ADAPTER)  # type: ignore[operator]
     except ValueError as error:
         raise ConfigError(f"lora: targets {config.targets} do not fit this transformer: {error}") from error
     for parameter in transformer.parameters():
@@ -86,6 +92,29 @@ def save_lora(transformer: nn.Module, folder: Path, name: str) -> Path:
     return folder / LORA_FILES[name]
 
 
+def load_lora(transformer: nn.Module, folder: Path, name: str) -> None:
+    """Reads the adapter of expert `name` from a folder that `save_lora` wrote, into one of the same shape."""
+    from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / LORA_FILES[name]
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such adapter; `save_lora` writes it")
+    try:
+        stored = {key.removeprefix("transformer."): value for key, value in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    present = get_peft_model_state_dict(transformer, adapter_name=ADAPTER)
+    differ = [key for key in stored.keys() | present.keys() if _shape(stored, key) != _shape(present, key)]
+    if differ:
+        raise CheckpointError(
+            f"{path}: {len(differ)} tensors differ in name or shape, for example {min(differ)}: "
+            "load the policy with the rank and the targets that the adapter was trained with"
+        )
+    set_peft_model_state_dict(transformer, stored, adapter_name=ADAPTER)
+
+
 def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
     """Weights with the adapter added in, under the names of the plain model; the transformer is left as it is."""
     from peft.tuners.lora import LoraLayer
@@ -103,6 +132,10 @@ def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
         update = updates.get(plain)
         state[plain] = tensor if update is None else (tensor.float() + update.float()).to(tensor.dtype)
     return state
+
+
+def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...] | None:
+    return tuple(state[key].shape) if key in state else None
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

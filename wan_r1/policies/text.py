@@ -8,7 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wan_r1.errors import ConfigError
+
 __all__ = ["TextEmbedder", "clean_prompt"]
+
+MAX_CACHED_PROMPTS = 1024
+"""4 MB each with the released text encoder; the oldest goes first."""
 
 
 def clean_prompt(prompt: str) -> str:
@@ -31,22 +36,30 @@ class TextEmbedder:
 
     def __call__(self, prompts: Sequence[str]) -> Tensor:
         """Embeddings [B, L, D] in the encoder's dtype, on the embedder's device."""
-        missing = sorted(set(prompts) - set(self._cache))
-        for prompt in missing:
-            self._cache[prompt] = self._embed(prompt)
-        return torch.stack([self._cache[prompt] for prompt in prompts])
+        found = {prompt: self._cache.get(prompt) for prompt in dict.fromkeys(prompts)}
+        embedded = {prompt: self._embed(prompt) if value is None else value for prompt, value in found.items()}
+        self._cache.update(embedded)
+        for prompt in list(self._cache)[:-MAX_CACHED_PROMPTS]:
+            del self._cache[prompt]
+        return torch.stack([embedded[prompt] for prompt in prompts])
 
     @torch.no_grad()
     def _embed(self, prompt: str) -> Tensor:
+        # One prompt at a time: the embedding of a prompt must not depend on which others stand beside it.
         tokens = self.tokenizer(
             [clean_prompt(prompt)],
             padding="max_length",
             max_length=self.max_length,
-            truncation=True,
-            add_special_tokens=True,
+            truncation=False,
             return_attention_mask=True,
             return_tensors="pt",
         )
+        length = tokens.input_ids.shape[1]
+        if length > self.max_length:
+            raise ConfigError(
+                f"prompt of {length} tokens, max_sequence_length = {self.max_length}: raise it or shorten the prompt "
+                f"{prompt[:60]!r}"
+            )
         mask = tokens.attention_mask.to(self.encoder.device)
         hidden = self.encoder(tokens.input_ids.to(self.encoder.device), mask).last_hidden_state[0]
         return torch.where(mask[0].gt(0)[:, None], hidden, 0.0).to(self.device)

@@ -24,9 +24,10 @@ from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.flow.sample import draw_noise
 from wan_r1.flow.schedule import NUM_TRAIN_TIMESTEPS, to_timesteps
 from wan_r1.policies.codec import VideoCodec
+from wan_r1.policies.conditioner import Conditioner, ImageEmbedder, WanKind
 from wan_r1.policies.folder import DTYPES, WanFolder, open_folder
 from wan_r1.policies.guidance import guide
-from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, merged_state, save_lora
+from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, load_lora, merged_state, save_lora
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.text import TextEmbedder
 from wan_r1.types import Task
@@ -97,22 +98,19 @@ class WanPolicy:
         self.shift = folder.shift()
         self._codec = VideoCodec(folder.load("vae", DTYPES[config.vae_dtype]).to(device), config.vae_batch_size)
         compute = DTYPES[config.dtype]
-        text_encoder = folder.load("text_encoder", compute).to(config.text_device or device)
-        self._text = TextEmbedder(folder.load("tokenizer"), text_encoder, config.max_sequence_length, device)
-        self._image_encoder = folder.load("image_encoder").to(device) if "image_encoder" in folder.parts else None
-        self._image_processor = folder.load("image_processor") if self._image_encoder else None
         stored = torch.float32 if config.train == "full" else compute
         names = [part for part in ("transformer", "transformer_2") if part in folder.parts]
         self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(device) for name in names}
         self._network: dict[str, Callable[..., Any]] = dict(self._experts)
         self._reference: dict[str, Tensor] = {}
         self._check_sizes()
+        self._conditioner = self._make_conditioner()
         self._prepare_training()
 
     # What the folder says.
 
     @property
-    def kind(self) -> Literal["t2v", "i2v", "ti2v"]:
+    def kind(self) -> WanKind:
         """How the first frame gets in: see the table at the top of this file."""
         if self.folder.expand_timesteps:
             return "ti2v"
@@ -143,43 +141,9 @@ class WanPolicy:
         """Prompts and first frames of the tasks; frames of another size are resized."""
         return self.encode_inputs([task.prompt for task in tasks], [task.first_frame for task in tasks])
 
-    @torch.no_grad()
     def encode_inputs(self, prompts: Sequence[str], frames: Sequence[NDArray[np.uint8]]) -> Condition:
         """Condition of B prompts and B first frames [H, W, 3] uint8."""
-        if not prompts or len(prompts) != len(frames):
-            raise ConfigError(
-                f"encode: {len(prompts)} prompts and {len(frames)} first frames; give one of each per video"
-            )
-        return Condition(
-            text=self._text(prompts),
-            negative_text=self._text([self.config.negative_prompt]),
-            first_latents=self._first_latents(frames),
-            image_tokens=self._image_tokens(frames),
-        )
-
-    def _first_latents(self, frames: Sequence[NDArray[np.uint8]]) -> Tensor:
-        _, num_latent_frames, height, width = self.latent_shape
-        if self.kind == "t2v":
-            return torch.zeros(len(frames), 0, 1, height, width, device=self.device)
-        size = (self.config.height, self.config.width)
-        pixels = self._codec.to_pixels(np.stack([_resize(frame, size) for frame in frames])[:, None])
-        if self.kind == "ti2v":
-            return self._codec.encode(pixels)
-        empty = pixels.new_zeros(len(frames), 3, self.config.num_frames - 1, *size)
-        latents = self._codec.encode(torch.cat([pixels, empty], dim=2))
-        mask = latents.new_zeros(len(frames), self._codec.temporal_factor, num_latent_frames, height, width)
-        mask[:, :, 0] = 1.0
-        return torch.cat([mask, latents], dim=1)
-
-    def _image_tokens(self, frames: Sequence[NDArray[np.uint8]]) -> Tensor:
-        if self._image_encoder is None or self._image_processor is None or self._settings.image_dim is None:
-            return torch.zeros(len(frames), 0, 1, device=self.device)
-        from PIL import Image
-
-        pictures = [Image.fromarray(frame) for frame in frames]
-        pixels = self._image_processor(images=pictures, return_tensors="pt").to(self.device)
-        hidden: Tensor = self._image_encoder(**pixels, output_hidden_states=True).hidden_states[-2]
-        return hidden
+        return self._conditioner(prompts, frames)
 
     # The network.
 
@@ -339,7 +303,33 @@ class WanPolicy:
             save_lora(module, Path(folder), name)
         return Path(folder)
 
+    def load_lora(self, folder: Path | str) -> None:
+        """Puts adapters that `save_lora` wrote into this policy; rank and targets must be the same."""
+        if self.config.train != "lora":
+            raise ConfigError(f"load_lora: train = {self.config.train!r}; load the policy with train = 'lora'")
+        for name, module in self.trained_modules().items():
+            load_lora(module, Path(folder), name)
+
     # Setting up.
+
+    def _make_conditioner(self) -> Conditioner:
+        image = None
+        if self._settings.image_dim is not None:
+            encoder = self.folder.load("image_encoder").to(self.device)
+            image = ImageEmbedder(encoder=encoder, processor=self.folder.load("image_processor"))
+        text_encoder = self.folder.load("text_encoder", DTYPES[self.config.dtype])
+        text_encoder = text_encoder.to(self.config.text_device or self.device)
+        return Conditioner(
+            kind=self.kind,
+            text=TextEmbedder(
+                self.folder.load("tokenizer"), text_encoder, self.config.max_sequence_length, self.device
+            ),
+            codec=self._codec,
+            image=image,
+            negative_prompt=self.config.negative_prompt,
+            num_frames=self.config.num_frames,
+            size=(self.config.height, self.config.width),
+        )
 
     def _check_sizes(self) -> None:
         _, *patch = self._settings.patch_size
@@ -379,12 +369,3 @@ class WanPolicy:
                 module.requires_grad_(True)
             if self.config.gradient_checkpointing:
                 module.enable_gradient_checkpointing()  # type: ignore[operator]
-
-
-def _resize(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Frame [H, W, 3] at (height, width), by Lanczos as diffusers does it."""
-    from PIL import Image
-
-    if frame.shape[:2] == size:
-        return frame
-    return np.asarray(Image.fromarray(frame).resize((size[1], size[0]), Image.Resampling.LANCZOS))
