@@ -116,11 +116,9 @@ def _failures_section(facts: RunFacts) -> str:
 def _origin_section(facts: RunFacts) -> str:
     rows = "".join(f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>" for key, value in facts.origin)
     recipe = f"<details><summary>Recipe, with every default</summary><pre>{escape(facts.recipe)}</pre></details>"
-    return (
-        f'<h2>How it was made</h2><div class="tablebox"><table class="facts">{rows}</table></div>{recipe if facts.recipe else ""}'
-        if rows or facts.recipe
-        else ""
-    )
+    table = f'<div class="tablebox"><table class="facts">{rows}</table></div>'
+    parts = (table if rows else "") + (recipe if facts.recipe else "")
+    return f"<h2>How it was made</h2>{parts}" if parts else ""
 
 
 def _film(facts: RunFacts, entry: VideoEntry, side: str) -> str:
