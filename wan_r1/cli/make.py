@@ -85,7 +85,7 @@ def _write_all(jobs: list[_Job], workers: int, advance: Callable[[int], None]) -
         return rows
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=multiprocessing.get_context("spawn"))
     try:
-        for row in pool.map(_write_one, jobs, chunksize=max(1, min(16, len(jobs) // (4 * workers)))):
+        for row in pool.map(_write_one, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
             rows.append(row)
             advance(1)
     finally:

@@ -1,0 +1,137 @@
+"""A run folder becomes a page that holds everything in itself."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from fake_run import NUM_TASKS, write_run
+
+from wan_r1.errors import CheckpointError
+from wan_r1.reports.facts import read_facts
+from wan_r1.reports.page import render_page, write_page
+from wan_r1.runs import RunFolder, write_json
+from wan_r1.video import read_video
+
+VOID = {"meta", "br", "img", "input"}
+
+
+class Checker(HTMLParser):
+    """Collects tags, links and what is left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for key, value in attrs if key in ("src", "href", "xlink:href", "poster")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("runs") / "demo")
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    write_page(run.report, [run])
+    return run.report.read_text()
+
+
+def test_the_page_is_well_formed(page):
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert checker.tags.count("svg") == 6
+
+
+def test_no_link_leads_out_of_the_page(page):
+    checker = Checker()
+    checker.feed(page)
+    assert all(link.startswith(("data:video/mp4;base64,", "#")) for link in checker.links)
+    assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+
+def test_the_page_says_what_came_out_and_of_what_it_was_made(page):
+    for text in (
+        "removes 26% of the failures",
+        "35.5% of 256 held-out mazes",
+        "+16.5 points <small>[+10.2, +22.8]</small>",
+        "35.5% <small>[29.9, 41.5]</small>",
+        "Distinct layouts",
+        "VR-Bench EM",
+        "teleport, frame",
+        "through wall",
+        "name = &quot;nft&quot;",
+    ):
+        assert text in page
+
+
+def test_videos_before_and_after_stand_side_by_side_and_play(run, page, tmp_path):
+    films = re.findall(r"data:video/mp4;base64,([A-Za-z0-9+/=]+)", page)
+    failures = sum(not entry.verdict["solved"] for entry in run.read_videos() if entry.group == "after")
+    assert len(films) == 2 * NUM_TASKS + failures
+    (tmp_path / "film.mp4").write_bytes(base64.b64decode(films[0]))
+    # 17 frames, and the last one held for a second of 8 frames.
+    assert read_video(tmp_path / "film.mp4").shape == (25, 320, 320, 3)
+
+
+def test_what_a_run_says_is_escaped(tmp_path):
+    run = RunFolder(tmp_path / "a<b>")
+    run.start('note = "<script>alert(1)</script>"\n')
+    write_json(run.summary, {"algorithm": "<i>x</i>"})
+    page = render_page([run])
+    assert "<script>alert" not in page
+    assert "&lt;i&gt;x&lt;/i&gt;" in page
+    assert "a&lt;b&gt;" in page
+
+
+def test_an_unfinished_run_gets_a_page_too(tmp_path):
+    run = RunFolder(tmp_path / "short")
+    run.start("")
+    run.append_metrics(1, {"reward/mean": 0.5, "loss/policy": float("nan")})
+    page = render_page([run])
+    assert "no final table yet" in page
+    assert "<h2>Result" not in page
+
+
+def test_several_runs_share_one_page_with_a_table_of_all(run, page):
+    both = render_page([run, run])
+    assert "<h1>2 runs</h1>" in both
+    assert both.count("<h1>demo</h1>") == 2
+
+
+def test_every_system_of_the_summary_is_a_column(tmp_path):
+    run = RunFolder(tmp_path / "controls")
+    run.start("")
+    side = {"em": 0.4, "n": 512, "layouts": 500}
+    write_json(run.summary, {"shuffled_rewards": side, "rl": {**side, "em": 0.6}, "sft": side})
+    assert [side.label for side in read_facts(run).sides] == ["Before (SFT)", "After (RL)", "shuffled rewards"]
+
+
+@pytest.mark.parametrize("summary", [[1], "x"])
+def test_a_summary_of_another_form_is_an_error_of_ours(tmp_path, summary):
+    run = RunFolder(tmp_path)
+    run.summary.write_text(json.dumps(summary))
+    with pytest.raises(CheckpointError, match="expected an object with sft, rl and difference"):
+        render_page([run])
+
+
+def test_wilson_interval_of_a_known_case(tmp_path):
+    run = RunFolder(tmp_path)
+    write_json(run.summary, {"sft": {"em": 0.5, "n": 100}})
+    low, high = read_facts(run).sides[0].interval("em")
+    assert low == pytest.approx(0.4038, abs=1e-4)
+    assert high == pytest.approx(0.5962, abs=1e-4)
