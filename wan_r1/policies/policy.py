@@ -70,11 +70,18 @@ class Policy(Protocol):
         """Shift of the sigma schedule that the model was made for."""
 
     @property
+    def device(self) -> torch.device:
+        """Where latents are and the network runs."""
+
+    @property
     def free_mask(self) -> Tensor:
         """[1, 1, F, 1, 1] bool: true where latent frames are sampled, false where they are given."""
 
     def encode(self, tasks: Sequence[Task]) -> Condition:
         """Prompts and first frames of the tasks."""
+
+    def encode_inputs(self, prompts: Sequence[str], frames: Sequence[NDArray[np.uint8]]) -> Condition:
+        """B prompts and B first frames [H, W, 3] uint8, for videos that belong to no task."""
 
     def velocity(self, latents: Tensor, sigmas: Tensor, condition: Condition, *, guidance_scale: float = 1.0) -> Tensor:
         """Predicted noise - video for latents [B, C, F, h, w] at sigmas [B]; float32, same shape."""
