@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wan_r1.clock import Clock
 from wan_r1.errors import ConfigError
-from wan_r1.flow.sample import Trace, draw_noise, sample
-from wan_r1.flow.schedule import SamplerSettings, make_schedule
-from wan_r1.policies.policy import Condition, Policy
+from wan_r1.flow.sample import Trace, sample
+from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.policy import Condition, Policy, pin_to, schedule_for, velocity_given
 from wan_r1.types import Score, Task
 
 __all__ = ["Rollout", "RolloutBatch", "Scorer", "collect", "group_plan"]
@@ -70,7 +71,7 @@ class _Place:
     step_seed: int
 
 
-def group_plan(num_tasks: int, group_size: int, noises_per_group: int, seed: int) -> list[_Place]:
+def group_plan(tasks: range, group_size: int, noises_per_group: int, seed: int) -> list[_Place]:
     """The order and the seeds of all videos: task by task, start noise shared inside a group, step noise never.
 
     noises_per_group = 1 gives all videos of a task the same start noise; group_size gives each its own.
@@ -86,7 +87,7 @@ def group_plan(num_tasks: int, group_size: int, noises_per_group: int, seed: int
             start_seed=_mix(seed, task, video // share, 0),
             step_seed=_mix(seed, task, video, 1),
         )
-        for task in range(num_tasks)
+        for task in tasks
         for video in range(group_size)
     ]
 
@@ -105,7 +106,9 @@ def collect(
     noises_per_group: int = 1,
     batch_size: int = 32,
     seed: int = 0,
+    first_task: int = 0,
     keep: Literal["needed", "result", "all"] = "needed",
+    clock: Clock | None = None,
 ) -> list[RolloutBatch]:
     """Sample `group_size` videos for each task and score them; a batch is scored while the next one is sampled.
 
@@ -118,19 +121,27 @@ def collect(
         noises_per_group: how many different start noises a group has.
         batch_size: videos sampled together; the layout of the returned batches.
         seed: of all noise; the same seed gives the same videos.
+        first_task: number of the first task among those of all processes, for the seeds.
         keep: what the traces hold; see flow/sample.py.
+        clock: counts the seconds of encode, sample, decode and score_wait.
     """
-    condition = policy.encode(tasks)
-    plan = group_plan(len(tasks), group_size, noises_per_group, seed)
+    clock = clock or Clock()
+    with clock("encode"):
+        condition = policy.encode(tasks)
+    plan = group_plan(range(first_task, first_task + len(tasks)), group_size, noises_per_group, seed)
     waiting = []
     for first in range(0, len(plan), batch_size):
         places = plan[first : first + batch_size]
-        chosen = [place.task for place in places]
+        chosen = [place.task - first_task for place in places]
         inputs = condition.select(chosen)
-        trace = sample_batch(policy, inputs, sampler, places, keep)
-        videos = policy.decode(trace.result)
+        with clock("sample"):
+            trace = sample_batch(policy, inputs, sampler, places, keep)
+        with clock("decode"):
+            videos = policy.decode(trace.result)
         shown = tuple(tasks[index] for index in chosen)
         waiting.append((shown, chosen, videos, trace, inputs, scorer.submit(shown, list(videos))))
+    with clock("score_wait"):
+        scored = [tuple(scores.result()) for *_, scores in waiting]
     return [
         RolloutBatch(
             tasks=shown,
@@ -138,9 +149,9 @@ def collect(
             videos=videos,
             trace=trace,
             condition=inputs,
-            scores=tuple(scores.result()),
+            scores=scores,
         )
-        for shown, chosen, videos, trace, inputs, scores in waiting
+        for (shown, chosen, videos, trace, inputs, _), scores in zip(waiting, scored, strict=True)
     ]
 
 
@@ -154,14 +165,13 @@ def sample_batch(
     """The latents of one batch; its noise depends on the seeds of the places only, not on the batch it is in."""
     starts = [torch.Generator().manual_seed(place.start_seed) for place in places]
     steps = [torch.Generator().manual_seed(place.step_seed) for place in places]
-    noise = draw_noise(policy.latent_shape, starts, policy.device)
     return sample(
-        lambda latents, sigma: policy.velocity(latents, sigma, condition),
-        noise,
-        make_schedule(sampler.num_steps, policy.shift if sampler.shift is None else sampler.shift),
+        velocity_given(policy, condition, sampler),
+        policy.noise(starts),
+        schedule_for(policy, sampler),
         sampler,
         generators=steps,
-        pin=lambda latents: policy.pin(latents, condition),
+        pin=pin_to(policy, condition),
         free=policy.free_mask,
         keep=keep,
     )

@@ -90,8 +90,8 @@ class Task:
     """One thing that a video should show.
 
     `first_frame` is [H, W, 3] uint8. `objects` maps names ("agent", "box_0", ...) to their boxes in the first frame;
-    `sprites` maps the same names (and "goal") to their looks. `solution` is one optimal path; others may exist and the
-    family's rules decide. `settings` are the family's settings as plain values; `state` is the family's own frozen record.
+    `sprites` maps the same names (and "goal") to their looks. `solution` is one optimal path; others may exist: the
+    family's rules decide. `settings` are the family's settings as plain values; `state` is its own frozen record.
     """
 
     family: str
@@ -131,7 +131,8 @@ class Track:
 
     def of(self, name: str) -> NDArray[np.float32]:
         """Points [T, 2] of one object; NaN where it was not seen."""
-        return self.points[self.objects.index(name)]
+        points: NDArray[np.float32] = self.points[self.objects.index(name)]
+        return points
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,7 +72,7 @@ def read_video(path: str | FilePath) -> Video:
 
 
 def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:
-    """The bytes of an MP4 file (H.264). `crf=0` is lossless RGB; otherwise 4:2:0, where odd sizes are padded by an edge pixel."""
+    """The bytes of an MP4 file (H.264). `crf=0` is lossless RGB; otherwise 4:2:0, odd sizes padded by a pixel."""
     check_video(video)
     lossless = crf == 0
     if not lossless:
@@ -137,4 +137,5 @@ def resize_video(video: Video, height: int, width: int) -> Video:
 def subsample(video: Video, num_frames: int) -> Video:
     """`num_frames` frames, evenly spaced, the first and the last kept."""
     check_video(video)
-    return video[np.linspace(0, len(video) - 1, num_frames).round().astype(int)]
+    chosen: Video = video[np.linspace(0, len(video) - 1, num_frames).round().astype(int)]
+    return chosen

@@ -8,7 +8,16 @@ from wan_r1.rewards.reward import Reward
 from wan_r1.rewards.trajectory import SparseReward, TrajectoryReward
 from wan_r1.rewards.vr_bench import PaperReward
 
-__all__ = ["REWARDS", "MixReward", "PaperReward", "Reward", "ScorePool", "SparseReward", "TrajectoryReward", "score_all"]
+__all__ = [
+    "REWARDS",
+    "MixReward",
+    "PaperReward",
+    "Reward",
+    "ScorePool",
+    "SparseReward",
+    "TrajectoryReward",
+    "score_all",
+]
 
 REWARDS: dict[str, Any] = {"trajectory": TrajectoryReward, "sparse": SparseReward, "paper": PaperReward}
 """Every reward by the name that recipes and the command line use; calling an entry makes the reward."""

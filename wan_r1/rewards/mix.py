@@ -23,7 +23,9 @@ class MixReward:
 
     def __post_init__(self) -> None:
         if set(self.rewards) != set(self.weights) or not self.rewards:
-            raise ConfigError(f"weights for {sorted(self.weights)}, rewards {sorted(self.rewards)}: give each its weight")
+            raise ConfigError(
+                f"weights for {sorted(self.weights)}, rewards {sorted(self.rewards)}: give each its weight"
+            )
         if min(self.weights.values()) < 0 or abs(sum(self.weights.values()) - 1) > 1e-9:
             raise ConfigError(f"weights {self.weights}: must be >= 0 and add to 1")
 

@@ -23,8 +23,7 @@ _POLYGONS: dict[str, Sequence[tuple[float, float]]] = {
     "triangle": ((0.5, 0.04), (1.0, 0.93), (0.0, 0.93)),
     "square": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
     "star": tuple(
-        (0.5 + r * np.sin(k * np.pi / 5), 0.5 - r * np.cos(k * np.pi / 5))
-        for k, r in enumerate((0.5, 0.22) * 5)
+        (0.5 + r * np.sin(k * np.pi / 5), 0.5 - r * np.cos(k * np.pi / 5)) for k, r in enumerate((0.5, 0.22) * 5)
     ),
 }
 
@@ -49,7 +48,8 @@ def shape_alpha(shape: str, px: int, scale: float = 1.0) -> NDArray[np.float32]:
         raise ConfigError(f"shape {shape!r}: unknown; use tile, disk, ring or one of {', '.join(_POLYGONS)}")
     alpha = cv2.resize(canvas, (px, px), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     alpha.setflags(write=False)
-    return alpha
+    coverage: NDArray[np.float32] = alpha
+    return coverage
 
 
 def _texture(look: Look, px: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What board games share: cells, shortest ways, cell paths as image paths. Cells are `(row, col)` and stay in `tasks/`."""
+"""What board games share: cells, shortest ways, cell paths. Cells are `(row, col)` and stay in `tasks/`."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.tasks.draw import draw_sprites, look_sprite, paint_board
-from wan_r1.tasks.maze.generate import carve_depth_first
+from wan_r1.tasks.draw import draw_sprites, look_sprite, paint_board, walk_positions
+from wan_r1.tasks.grid import cells_to_path, shortest_path
+from wan_r1.tasks.maze.generate import carve_depth_first, carve_uniform
 from wan_r1.tasks.skins import SKINS, Look, Skin
 
 __all__ = ["SCENES", "random_scene"]
@@ -20,6 +21,7 @@ RNG = np.random.Generator
 SHAPES = ("disk", "ring", "diamond", "triangle", "square", "star", "tile")
 TEXTURES = ("plain", "plain", "plain", "plain", "plain", "grid", "bricks", "dots", "stripes", "checker")
 KNOWN_SKIN_SHARE = 0.7
+PLAIN_SHARE = 0.4
 
 
 def random_scene(rng: RNG, num_frames: int, size: int) -> Clip:
@@ -85,6 +87,29 @@ def board_scene(rng: RNG, num_frames: int, size: int) -> Clip:
         points = np.clip(walk - walk[0] + start, 0.5 / cells, 1 - 0.5 / cells).astype(np.float32)
         layers.append((look_sprite(look, max(2, round(size / cells))), points))
     return draw_sprites(board, layers)
+
+
+def maze_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+    """A small maze in blocks of 8 px, as the tiny levels draw it, with an agent that walks, jumps or runs about."""
+    blocks = size // 8
+    odd = blocks if blocks % 2 else blocks - 1
+    codes = np.ones((blocks, blocks), dtype=np.int64)
+    codes[:odd, :odd] = carve_uniform(rng, odd) if rng.random() < 0.7 else rng.random((odd, odd)) < 0.4
+    names = list(SKINS)
+    skin = SKINS["plain"] if rng.random() < PLAIN_SHARE else SKINS[names[rng.integers(len(names))]]
+    floor = np.argwhere(codes == 0)
+    ends = [(int(r), int(c)) for r, c in floor[rng.integers(len(floor), size=2)]]
+    cells = shortest_path(codes == 1, *ends) or ends
+    codes[ends[1] if rng.random() < 0.5 else tuple(floor[rng.integers(len(floor))])] = 2
+    path = cells_to_path(cells, codes.shape)
+    step = float(rng.choice((0.25, 0.5, 1.0, 1.0, 1.0, 2.0))) / blocks
+    points = walk_positions(path.points, num_frames, step)
+    start = int(rng.integers(num_frames // 2)) if rng.random() < 0.3 else 0
+    points = np.concatenate([np.repeat(points[:1], start, axis=0), points])[:num_frames]
+    return draw_sprites(
+        paint_board((skin.floor, skin.wall, skin.goal), codes, size, size),
+        [(look_sprite(skin.agent, size // blocks), points)],
+    )
 
 
 def _background(rng: RNG, size: int) -> Clip:
@@ -171,10 +196,11 @@ def room_scene(rng: RNG, num_frames: int, size: int) -> Clip:
 
 
 SCENES = {
+    "maze": maze_scene,
     "board": board_scene,
     "sprite": sprite_scene,
     "road": road_scene,
     "cube": cube_scene,
     "room": room_scene,
 }
-SCENE_WEIGHTS = {"board": 0.7, "sprite": 0.07, "road": 0.08, "cube": 0.07, "room": 0.08}
+SCENE_WEIGHTS = {"maze": 0.6, "board": 0.2, "sprite": 0.05, "road": 0.05, "cube": 0.05, "room": 0.05}

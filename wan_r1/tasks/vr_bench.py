@@ -198,7 +198,9 @@ def _cut_sprite(picture: Picture, box: Box, background: Picture) -> Sprite:
     if difference.max() < 2 * solid:  # a sprite of low contrast
         solid = max(0.5 * float(difference.max()), FAINT_DIFFERENCE + 1)
     alpha = np.clip((difference - FAINT_DIFFERENCE) / (solid - FAINT_DIFFERENCE), 0, 1).astype(np.float32)
-    rgb = np.where(alpha[..., None] > 0.02, (crop - below * (1 - alpha[..., None])) / np.maximum(alpha[..., None], 0.02), crop)
+    rgb = np.where(
+        alpha[..., None] > 0.02, (crop - below * (1 - alpha[..., None])) / np.maximum(alpha[..., None], 0.02), crop
+    )
     return Sprite(rgb=rgb.round().clip(0, 255).astype(np.uint8), alpha=alpha)
 
 

@@ -1,9 +1,10 @@
 """What a video is compared with: the conditioning image without its objects, at the scale where sprites are small.
 
-A picture of the scene is `light(background + sprites) + noise`, where `light` is one gain and one offset for each colour channel
-of a frame. Everything here works on frames that were shrunk until the smallest sprite is about `WORK_PX` pixels wide.
+A picture of the scene is `light(background + sprites) + noise`, where `light` is a gain, and an offset for each colour
+channel, of a frame. All work is done on frames that were shrunk until the smallest sprite is about `WORK_PX` pixels wide.
 """
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +14,17 @@ from numpy.typing import NDArray
 from wan_r1.errors import TrackingError
 from wan_r1.types import Sprite, Task
 
-__all__ = ["TILE_PX", "Scene", "Template", "fit_light", "make_scene", "shrink", "tile_means"]
+__all__ = [
+    "TILE_PX",
+    "Scene",
+    "Template",
+    "fit_light",
+    "largest_channel",
+    "make_scene",
+    "shrink",
+    "tile_means",
+    "without_objects",
+]
 
 WORK_PX = 5.6
 """Sprites are tracked at this width or up to twice this width; smaller ones lose their shape."""
@@ -27,9 +38,29 @@ TILE_PX = 4
 EDGE_TOLERANCE = 0.35
 """Share of the local contrast by which a pixel may differ: blur and half a pixel of misplacement at edges."""
 
+TILE_TOLERANCE = 0.25
+"""Share of the contrast to the tiles around by which the mean of a tile may differ: blur."""
+
+FLAT_CONTRAST = 12.0
+"""Local contrast in grey levels below which a pixel shows noise rather than blur."""
+
+NOISE_PIXELS = 400
+"""Pixels, about, from which the noise of a frame is measured."""
+
+LIGHT_ROWS = 10
+"""Rows of tiles, at least, that the light is fitted to; more tiles say little more."""
+
+HIDDEN_ALPHA = 0.02
+"""Opacity above which a sprite hides what is below it."""
+
+MAX_UNLIKE = 6.0
+"""Mean difference in grey levels up to which two patches count as the same ground."""
+
 MAX_GAIN = 1.35
 MAX_OFFSET = 48.0
 """Bounds of a light change in grey levels; what lies beyond counts as a change of the scene."""
+
+BLOCK = np.ones((3, 3), np.uint8)
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -37,37 +68,45 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Template:
-    """One sprite at the shrunken scale, centred on an odd kernel [k, k].
+    """One sprite at the shrunken scale, centred on an odd kernel [k, k], with S = its colours and a = its alpha.
 
-    color: alpha * rgb [k, k, 3]; alpha [k, k]; inside: 1 where the sprite is; ring: 1 just around it.
-    energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the scene.
+    kernels [n, k, k] and mixing [n, 4]: the kernel [k, k, 4] of (a S, a) as a sum of n products; n = 1 for one colour.
+    inside [k, k]: 1 where the sprite is; ring: 1 just around it. energy [h, w]: squared contrast of the sprite against
+    the background, for each centre pixel of the scene. weight: sum of a^2.
     """
 
-    color: Floats
-    alpha: Floats
+    kernels: Floats
+    mixing: Floats
     inside: Floats
     ring: Floats
     energy: Floats
+    weight: float
 
     @property
     def reach(self) -> int:
         """Pixels from the centre to the border of the kernel."""
-        return int(self.alpha.shape[0] // 2)
+        return int(self.inside.shape[0] // 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scene:
-    """The shrunken conditioning image without objects [h, w, 3] uint8, its per-pixel tolerance, tiles and templates.
+    """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
-    tiles: [h // TILE_PX, w // TILE_PX, 3] float32 mean colours. templates: name of each tracked object -> Template.
+    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r, c, 3] float32: mean colours (see tile_means);
+    tile_tolerance [r, c]: by how much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of each object -> Template.
     """
 
+    factor: int
+    size: tuple[float, float]
     background: Picture
     tolerance: Picture
+    flat: NDArray[np.int64]
     tiles: Floats
+    tile_tolerance: Floats
     templates: dict[str, Template]
 
 
+@functools.lru_cache(maxsize=8)
 def make_scene(task: Task, height: int, width: int) -> Scene:
     """The scene of a task for videos of `height` x `width` pixels. TrackingError if a sprite is too small there."""
     scale = (width / task.first_frame.shape[1], height / task.first_frame.shape[0])
@@ -77,102 +116,166 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
             f"{width} x {height} px: the smallest sprite is {smallest:.1f} px wide; "
             f"the sprite tracker needs {MIN_SPRITE_PX:g}: use larger pictures or fewer cells"
         )
-    factor = max(1, int(smallest / WORK_PX))
-    w, h = max(1, round(width / factor)), max(1, round(height / factor))
-    background = shrink(_without_objects(task), h, w)
+    factor = 2 ** max(0, int(np.log2(smallest / WORK_PX)))
+    background = shrink(_resized(without_objects(task), height, width), factor)
     floats = background.astype(np.float32)
-    work_scale = (w / task.first_frame.shape[1], h / task.first_frame.shape[0])
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     contrast = cv2.dilate(background, cross).astype(np.float32) - cv2.erode(background, cross)
+    flat = np.flatnonzero(contrast.max(axis=2) < FLAT_CONTRAST)
+    tiles = tile_means(background)
+    work_scale = (scale[0] / factor, scale[1] / factor)
     return Scene(
+        factor=factor,
+        size=(width / factor, height / factor),
         background=background,
         tolerance=(EDGE_TOLERANCE * contrast).astype(np.uint8),
-        tiles=tile_means(background),
+        flat=flat[:: max(1, len(flat) // NOISE_PIXELS)],
+        tiles=tiles,
+        tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in task.objects},
     )
 
 
-def shrink(picture: Picture, height: int, width: int) -> Picture:
-    """A picture at the size of the scene; area averaging, so that noise averages out."""
+def shrink(picture: Picture, factor: int) -> Picture:
+    """A picture with `factor` x `factor` pixels averaged into one; factor is a power of 2, the fast case of OpenCV.
+
+    Borders are repeated where the size does not divide.
+    """
+    down, right = -picture.shape[0] % factor, -picture.shape[1] % factor
+    if down or right:
+        picture = cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    while factor > 1:
+        size = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+        factor //= 2
+    return picture
+
+
+def _resized(picture: Picture, height: int, width: int) -> Picture:
     if picture.shape[:2] == (height, width):
         return picture
     smaller = height * width < picture.shape[0] * picture.shape[1]
-    return np.asarray(
-        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    )
+    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method))
 
 
 def tile_means(picture: Picture) -> Floats:
-    """Mean colour of each tile, [h // TILE_PX, w // TILE_PX, 3] float32; a part-tile at the border belongs to no tile."""
-    rows, cols = picture.shape[0] // TILE_PX, picture.shape[1] // TILE_PX
-    whole = picture[: rows * TILE_PX, : cols * TILE_PX]
-    if not rows or not cols:
-        return np.asarray(picture.mean(axis=(0, 1), keepdims=True, dtype=np.float32))
-    return np.asarray(cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    """Mean colour of each tile, [rows, cols, 3] float32; tiles at the border are filled up by repetition."""
+    return shrink(picture, TILE_PX).astype(np.float32)
 
 
 def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
     """Gain [n, 1, 1, 1] and offset [n, 1, 1, 3] of each frame so that tiles = gain * reference + offset for most tiles.
 
-    Least squares, three times, each time without the tiles that fit worst: moving objects and erased walls are outliers.
+    Least squares on all tiles, then twice without those that fit worst: objects and changed places are outliers.
     tiles: [n, r, c, 3]; reference: [r, c, 3].
     """
-    n = len(tiles)
-    y, x = tiles.reshape(n, -1, 3), reference.reshape(1, -1, 3)
-    gain, offset = np.ones((n, 1, 1), np.float32), np.median(y - x, axis=1, keepdims=True)
+    n, stride = len(tiles), max(1, reference.shape[0] // LIGHT_ROWS)
+    y, x = tiles[:, ::stride, ::stride].reshape(n, -1, 3), reference[::stride, ::stride].reshape(1, -1, 3)
+    weight = np.ones((n, y.shape[1], 1), np.float32)
     for _ in range(3):
-        away = np.abs(y - gain * x - offset).max(axis=2, keepdims=True)
-        limit = np.maximum(2.5 * np.median(away, axis=1, keepdims=True), 6.0)
-        weight = (away <= limit).astype(np.float32)
         total = weight.sum(axis=1, keepdims=True)
         mean_x, mean_y = (weight * x).sum(1, keepdims=True) / total, (weight * y).sum(1, keepdims=True) / total
-        dx, dy = weight * (x - mean_x), y - mean_y
+        dx = weight * (x - mean_x)
         spread = (dx * (x - mean_x)).sum(axis=(1, 2), keepdims=True)
-        gain = ((dx * dy).sum(axis=(1, 2), keepdims=True) + total) / (spread + total)
+        gain = ((dx * (y - mean_y)).sum(axis=(1, 2), keepdims=True) + total) / (spread + total)
         gain = np.clip(gain, 1 / MAX_GAIN, MAX_GAIN)
         offset = np.clip(mean_y - gain * mean_x, -MAX_OFFSET, MAX_OFFSET)
+        away = largest_channel(np.abs(y - gain * x - offset))[..., None]
+        middle = away.shape[1] // 2
+        weight = (away <= np.maximum(2 * np.partition(away, middle, axis=1)[:, middle : middle + 1], 6.0)).astype(
+            np.float32
+        )
     return gain[:, None], offset[:, None]
 
 
+def largest_channel(values: Floats) -> Floats:
+    """Maximum over the last axis of [..., 3]; several times as fast as max(axis=-1) there."""
+    return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]))
+
+
 def _extent(sprite: Sprite) -> float:
-    """Width of the disc, in px of the sprite, that covers as much as the sprite does; a shape's size without its thin corners."""
+    """Width, in px of the sprite, of the disc that covers as much as the sprite does: a size that ignores thin corners."""
     return float(2 * np.sqrt(sprite.alpha.sum() / np.pi))
 
 
-def _without_objects(task: Task) -> Picture:
-    picture = task.first_frame
-    hidden = np.zeros(picture.shape[:2], dtype=np.uint8)
+def without_objects(task: Task) -> Picture:
+    """The first frame with its objects taken out.
+
+    What lies below an object is copied from the place, a whole number of object boxes away, that looks most like its visible
+    surroundings (on a board: another empty cell); if nothing does, it is filled in smoothly from around.
+    """
+    picture = task.first_frame.copy()
     for name, box in task.objects.items():
         alpha = task.sprites[name].alpha
-        left = round(box.center[0] * picture.shape[1] - alpha.shape[1] / 2)
-        top = round(box.center[1] * picture.shape[0] - alpha.shape[0] / 2)
-        grown = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((3, 3), np.uint8))
-        r0, c0 = max(top, 0), max(left, 0)
-        part = grown[r0 - top : picture.shape[0] - top, c0 - left : picture.shape[1] - left]
-        hidden[r0 : r0 + part.shape[0], c0 : c0 + part.shape[1]] |= part
-    return np.asarray(cv2.inpaint(picture, hidden, 3, cv2.INPAINT_TELEA))
+        h, w = alpha.shape
+        left = round(box.center[0] * picture.shape[1] - w / 2)
+        top = round(box.center[1] * picture.shape[0] - h / 2)
+        if left < 0 or top < 0 or left + w > picture.shape[1] or top + h > picture.shape[0]:
+            continue
+        hidden = alpha > HIDDEN_ALPHA
+        likeness = _best_lookalike(picture, hidden, top, left)
+        if likeness is None:
+            mask = np.zeros(picture.shape[:2], np.uint8)
+            mask[top : top + h, left : left + w] = cv2.dilate(hidden.astype(np.uint8), BLOCK)
+            picture = np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA))
+        else:
+            picture[top : top + h, left : left + w][hidden] = likeness[hidden]
+    return picture
+
+
+def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:
+    """The median of the patches, on the lattice of (top, left), that agree best with the visible part of this one."""
+    h, w = hidden.shape
+    visible = ~hidden
+    if visible.sum() < 0.1 * hidden.size:
+        return None
+    here = picture[top : top + h, left : left + w].astype(np.int16)
+    corners = [
+        (y, x)
+        for y in range(top % h, picture.shape[0] - h + 1, h)
+        for x in range(left % w, picture.shape[1] - w + 1, w)
+        if (y, x) != (top, left)
+    ]
+    patches = [picture[y : y + h, x : x + w] for y, x in corners]
+    away = np.asarray([np.abs(patch[visible] - here[visible]).mean() for patch in patches])
+    if not len(away) or away.min() > MAX_UNLIKE:
+        return None
+    best = np.argsort(away, kind="stable")[: max(1, min(5, int((away <= away.min() + 1).sum())))]
+    return np.asarray(np.median([patches[i] for i in best], axis=0), dtype=np.uint8)
 
 
 def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) -> Template:
-    rows, cols = np.nonzero(sprite.alpha > 0.02)
-    half = max(rows.max() - rows.min() + 1, cols.max() - cols.min() + 1) / 2 * max(scale)
+    rows, cols = np.nonzero(sprite.alpha > HIDDEN_ALPHA)
+    center = (sprite.alpha.shape[0] - 1) / 2, (sprite.alpha.shape[1] - 1) / 2
+    half = (max(np.abs(rows - center[0]).max(), np.abs(cols - center[1]).max()) + 0.5) * max(scale)
     margin = max(2, round(half / 3))
     reach = int(np.ceil(half)) + margin
-    alpha, color = _placed(sprite, scale, reach)
+    layers = _placed(sprite, scale, reach)
+    alpha, color = layers[..., 3], layers[..., :3]
     inside = (alpha > 0.05).astype(np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
-    ring = np.maximum(cv2.dilate(inside, disc) - cv2.dilate(inside, np.ones((3, 3), np.uint8)), 0)
-    contrast = (
+    ring = np.maximum(cv2.dilate(inside, disc) - cv2.dilate(inside, BLOCK), 0)
+    energy = (
         (color**2).sum()
         - 2 * sum(_correlate(background[..., c], alpha * color[..., c]) for c in range(3))
         + _correlate((background**2).sum(axis=2), alpha**2)
     )
-    return Template(color=color, alpha=alpha, inside=inside, ring=ring, energy=np.asarray(contrast, dtype=np.float32))
+    left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
+    kept = sizes > 0.02 * sizes[0]
+    return Template(
+        kernels=np.ascontiguousarray((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), dtype=np.float32),
+        mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
+        inside=inside,
+        ring=ring,
+        energy=np.asarray(energy, dtype=np.float32),
+        weight=float((alpha**2).sum()),
+    )
 
 
-def _placed(sprite: Sprite, scale: tuple[float, float], reach: int) -> tuple[Floats, Floats]:
-    """Alpha [k, k] and alpha * rgb [k, k, 3] of the scaled sprite, centred on a kernel of 2 * reach + 1 pixels."""
-    layers = np.concatenate([sprite.alpha[..., None], sprite.rgb * sprite.alpha[..., None]], axis=2).astype(np.float32)
+def _placed(sprite: Sprite, scale: tuple[float, float], reach: int) -> Floats:
+    """(alpha * rgb, alpha) of the scaled sprite [k, k, 4], centred on a kernel of 2 * reach + 1 pixels."""
+    layers = np.concatenate([sprite.rgb * sprite.alpha[..., None], sprite.alpha[..., None]], axis=2).astype(np.float32)
     blur = [0.29 * np.sqrt(max(0.0, s**-2 - 1)) for s in scale]  # std of a box as wide as one shrunken pixel
     pad = int(np.ceil(max(blur) * 3)) + 1
     layers = np.pad(layers, ((pad, pad), (pad, pad), (0, 0)))
@@ -182,8 +285,7 @@ def _placed(sprite: Sprite, scale: tuple[float, float], reach: int) -> tuple[Flo
     move = np.asarray(
         [[scale[0], 0, reach - scale[0] * (w - 1) / 2], [0, scale[1], reach - scale[1] * (h - 1) / 2]], dtype=np.float64
     )
-    placed = cv2.warpAffine(layers, move, (2 * reach + 1,) * 2, flags=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(placed[..., 0]), np.ascontiguousarray(placed[..., 1:])
+    return np.asarray(cv2.warpAffine(layers, move, (2 * reach + 1,) * 2, flags=cv2.INTER_LINEAR))
 
 
 def _correlate(picture: Floats, kernel: Floats) -> Floats:

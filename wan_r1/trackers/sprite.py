@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
-from wan_r1.trackers.scene import TILE_PX, Scene, Template, fit_light, make_scene, shrink, tile_means
+from wan_r1.trackers.scene import TILE_PX, Scene, Template, fit_light, largest_channel, make_scene, shrink, tile_means
 from wan_r1.types import Task, Track
 from wan_r1.video import check_video
 
@@ -26,6 +26,9 @@ APART = 0.6  # two instances of one sprite are at least this share of its width 
 MIN_CONTRAST = 0.2  # share of the largest contrast below which the background hides the sprite
 CHANGED = 0.2  # share of the sprite's contrast at which a pixel counts as changed
 
+SUM = np.ones((1, 3), np.float32)
+BLOCK = np.ones((3, 3), np.uint8)
+
 Video = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Found = list[tuple[float, float, float]]
@@ -35,8 +38,8 @@ Found = list[tuple[float, float, float]]
 class Observation:
     """One look at a video: where the objects are, and what else changed.
 
-    changes [T, rows, cols] float32: per tile, the largest difference over colour channels to the conditioning image in grey levels,
-    after a change of light was removed; NaN where objects are. light [T, 4]: gain, and offset of each channel.
+    changes [T, rows, cols] float32: per tile, the largest difference over colour channels to the conditioning image in
+    grey levels, beyond what light and blur explain; NaN where objects are. light [T, 4]: gain, and offset of each channel.
     """
 
     track: Track
@@ -75,15 +78,14 @@ class SpriteTracker:
             found += part
             changes.append(changed)
             lights.append(light)
-        track = _link(found, task, scene.background.shape[:2])
+        track = _link(found, task, scene.size)
         return Observation(track=track, changes=np.concatenate(changes), light=np.concatenate(lights))
 
     def _observe_chunk(self, video: Video, scene: Scene) -> tuple[list[dict[str, Found]], Floats, Floats]:
-        height, width = scene.background.shape[:2]
-        frames = [shrink(frame, height, width) for frame in video]
+        frames = [shrink(frame, scene.factor) for frame in video]
         tiles = np.stack([tile_means(frame) for frame in frames])
         gain, offset = fit_light(tiles, scene.tiles)
-        changes = np.abs((tiles - offset) / gain - scene.tiles).max(axis=3)
+        changes = largest_channel(np.abs((tiles - offset) / gain - scene.tiles)) - scene.tile_tolerance
         light = np.concatenate([gain, offset], axis=3).reshape(-1, 4)
         found = []
         for index, frame in enumerate(frames):
@@ -95,11 +97,11 @@ class SpriteTracker:
     def _find(self, frame: Video, scene: Scene) -> dict[str, Found]:
         """All instances of each template in one frame: (x, y, score) with pixel centres at integers."""
         changed = cv2.absdiff(frame, scene.background)
-        noise = float(np.median(changed[::3, ::3])) / 0.6745
+        noise = _noise(changed, scene)
         over = cv2.subtract(changed, scene.tolerance)
         if noise > 0:
             over = cv2.subtract(over, np.full(4, 2 * noise))
-        busy = cv2.blur(cv2.transform(over, np.ones((1, 3), np.float32)), (3, 3))
+        busy = cv2.blur(cv2.transform(over, SUM), (3, 3))
         return {
             name: self._instances(frame, over, busy, noise, scene.background, template)
             for name, template in scene.templates.items()
@@ -108,30 +110,40 @@ class SpriteTracker:
     def _instances(
         self, frame: Video, over: Video, busy: Video, noise: float, background: Video, template: Template
     ) -> Found:
-        contrast = np.sqrt(template.energy.max() / np.square(template.alpha).sum())
-        level = CHANGED * float(contrast)
-        busy = cv2.threshold(busy, level, 255, cv2.THRESH_BINARY)[1]
-        area = float(template.inside.sum())
+        contrast = float(np.sqrt(template.energy.max() / template.weight))
+        busy = cv2.threshold(busy, CHANGED * contrast, 255, cv2.THRESH_BINARY)[1]
+        least = 0.25 * float(template.inside.sum())
         found: Found = []
-        while len(found) < MAX_INSTANCES and cv2.countNonZero(busy) > 0.25 * area:
+        places: list[tuple[int, int]] = []
+        while len(places) < MAX_INSTANCES and cv2.countNonZero(busy) > least:
             window = _window(busy, template.reach)
-            score, amplitude = _match(frame, over, noise, background, template, window)
-            score[amplitude < self.min_amplitude] = -1
-            _forbid(score, found, window, template)
-            y, x = np.unravel_index(int(score.argmax()), score.shape)
+            score = _match(frame, noise, background, template, window, self.min_amplitude)
+            _forbid(score, places, window, template)
+            y, x = (int(v) for v in np.unravel_index(int(score.argmax()), score.shape))
+            place = (window[0].start + y, window[1].start + x)
+            quality = float(score[y, x]) - _around(over, place, template)
             if score[y, x] < self.min_score:
                 break
-            dx, dy = _peak_offset(score, int(y), int(x))
-            center = (window[1].start + x + dx, window[0].start + y + dy, float(score[y, x]))
-            found.append(center)
-            over, busy = over.copy(), busy.copy()
-            _erase((over, busy), center, template)
+            places.append(place)
+            _erase(busy, place, template)
+            if quality >= self.min_score:
+                dx, dy = _peak_offset(score, y, x)
+                found.append((place[1] + dx, place[0] + dy, min(quality, 1.0)))
+                over = over.copy()
+                _erase(over, place, template)
         return found
+
+
+def _noise(changed: Video, scene: Scene) -> float:
+    """Standard deviation of the noise of a frame, from the median difference on flat ground; 0 if there is too little."""
+    sample = changed.reshape(-1, 3)[scene.flat].ravel()
+    middle = sample.size // 2
+    return float(np.partition(sample, middle)[middle]) / 0.6745 if sample.size > 60 else 0.0
 
 
 def _relight(frame: Video, light: Floats) -> Video:
     gain, offset = light[0], light[1:]
-    if abs(gain - 1) < 0.01 and np.abs(offset).max() < 1:
+    if abs(gain - 1) < 0.02 and np.abs(offset).max() < 2:
         return frame
     levels = (np.arange(256, dtype=np.float32)[:, None] - offset) / gain
     return np.asarray(cv2.LUT(frame, levels.round().clip(0, 255).astype(np.uint8)[None]))
@@ -143,46 +155,60 @@ def _window(busy: Video, reach: int) -> tuple[slice, slice]:
 
 
 def _match(
-    frame: Video, over: Video, noise: float, background: Video, template: Template, window: tuple[slice, slice]
-) -> tuple[Floats, Floats]:
-    """Score and amplitude for each centre pixel of a window."""
+    frame: Video, noise: float, background: Video, template: Template, window: tuple[slice, slice], least: float
+) -> Floats:
+    """Share of the contrast explained, for each centre pixel of a window; -1 where the amplitude is below `least`."""
     below = background[window].astype(np.float32)
     difference = frame[window].astype(np.float32) - below
+    lifted = cv2.transform(difference * below, SUM)
+    matched = np.zeros_like(lifted)
+    for kernel, mixing in zip(template.kernels, template.mixing, strict=True):
+        matched += _correlate(cv2.transform(difference, mixing[None, :3]) - mixing[3] * lifted, kernel)
+    within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.inside.sum()
     energy = template.energy[window]
-    matched = -_correlate((difference * below).sum(axis=2), template.alpha)
-    for channel in range(3):
-        matched += _correlate(difference[..., channel], template.color[..., channel])
-    within = _correlate((difference**2).sum(axis=2), template.inside) - 3 * noise**2 * template.inside.sum()
-    around = _correlate((over[window].astype(np.float32) ** 2).sum(axis=2), template.ring)
-    safe = np.maximum(energy, 1.0)
-    amplitude = np.where(energy > MIN_CONTRAST * template.energy.max(), matched / safe, 0)
-    score = (2 * matched - np.maximum(within, 0) - around) / safe
-    return score.astype(np.float32), amplitude
+    score = (2 * matched - np.maximum(within, 0)) / np.maximum(energy, 1.0)
+    absent = (energy < MIN_CONTRAST * template.energy.max()) | (matched < least * energy)
+    score[absent] = -1
+    return np.asarray(score, dtype=np.float32)
 
 
 def _correlate(picture: Floats, kernel: Floats) -> Floats:
     return np.asarray(cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT))
 
 
-def _forbid(score: Floats, found: Found, window: tuple[slice, slice], template: Template) -> None:
-    """No second instance where one was found already, in place."""
+def _around(over: Video, place: tuple[int, int], template: Template) -> float:
+    """What changed just around an instance, as a share of its contrast."""
+    here, part = _overlap(over, place, template)
+    changed = (over[here].astype(np.float32) ** 2).sum(axis=2)
+    return float((changed * template.ring[part]).sum() / max(template.energy[place], 1.0))
+
+
+def _overlap(
+    picture: Video, place: tuple[int, int], template: Template
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of a picture that a template at (row, col) covers, and the part of the template inside the picture."""
+    reach, here, part = template.reach, [], []
+    for center, length in zip(place, picture.shape, strict=False):
+        first, last = max(0, center - reach), min(length, center + reach + 1)
+        here.append(slice(first, last))
+        part.append(slice(first - center + reach, last - center + reach))
+    return (here[0], here[1]), (part[0], part[1])
+
+
+def _forbid(score: Floats, places: list[tuple[int, int]], window: tuple[slice, slice], template: Template) -> None:
+    """No second instance near a place (row, col) that was looked at already; changes `score` in place."""
     gap = max(1.0, APART * float(template.inside.any(axis=0).sum()))
-    for x, y, _ in found:
+    for y, x in places:
         rows = np.arange(score.shape[0])[:, None] + window[0].start - y
         cols = np.arange(score.shape[1])[None] + window[1].start - x
         score[rows**2 + cols**2 < gap**2] = -1
 
 
-def _erase(pictures: tuple[Video, ...], center: tuple[float, float, float], template: Template) -> None:
-    """Clear the place of an instance in pictures of changes, in place."""
-    reach = template.reach
-    x, y = round(center[0]), round(center[1])
-    near = cv2.dilate(template.inside, np.ones((3, 3), np.uint8)) > 0
-    for picture in pictures:
-        h, w = picture.shape[:2]
-        rows, cols = slice(max(0, y - reach), min(h, y + reach + 1)), slice(max(0, x - reach), min(w, x + reach + 1))
-        part = near[rows.start - y + reach : rows.stop - y + reach, cols.start - x + reach : cols.stop - x + reach]
-        picture[rows, cols][part] = 0
+def _erase(picture: Video, place: tuple[int, int], template: Template) -> None:
+    """Clear what an instance at (row, col) and one pixel around it cover in a picture of changes, in place."""
+    here, part = _overlap(picture, place, template)
+    near = cv2.dilate(template.inside, BLOCK)[part]
+    picture[here][near > 0] = 0
 
 
 def _peak_offset(score: Floats, y: int, x: int) -> tuple[float, float]:
@@ -206,19 +232,19 @@ def _hide(changes: Floats, instances: dict[str, Found], scene: Scene) -> None:
             changes[top : int(y + reach) // TILE_PX + 1, left : int(x + reach) // TILE_PX + 1] = np.nan
 
 
-def _link(found: list[dict[str, Found]], task: Task, shape: tuple[int, int]) -> Track:
+def _link(found: list[dict[str, Found]], task: Task, size: tuple[float, float]) -> Track:
     """One track for each object: of several instances the one nearest to where the object was last."""
     names = tuple(task.objects)
-    size = (len(names), len(found))
-    points = np.full((*size, 2), np.nan, dtype=np.float32)
-    scores, copies = np.zeros(size, np.float32), np.zeros(size, np.int64)
+    shape = (len(names), len(found))
+    points = np.full((*shape, 2), np.nan, dtype=np.float32)
+    scores, copies = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
     for row, name in enumerate(names):
         last = np.asarray(task.objects[name].center)
         for t, instances in enumerate(found):
             copies[row, t] = len(instances[name])
             if not instances[name]:
                 continue
-            places = (np.asarray(instances[name])[:, :2] + 0.5) / (shape[1], shape[0])
+            places = (np.asarray(instances[name])[:, :2] + 0.5) / size
             best = int(np.hypot(*(places - last).T).argmin())
             points[row, t], scores[row, t] = places[best], instances[name][best][2]
             last = places[best]

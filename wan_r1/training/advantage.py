@@ -30,7 +30,7 @@ def group_advantages(rewards: Floats) -> Floats:
 
 
 def part_advantages(parts: dict[str, Floats], weights: dict[str, float]) -> Floats:
-    """Each part normalised within its group, then weighted and summed (GDPO, arXiv 2601.05242). parts: name -> [P, G]."""
+    """Each part normalised within its group, then weighted and summed (GDPO). parts: name -> [P, G]."""
     total = sum((weights[name] * group_advantages(values) for name, values in parts.items()), start=np.zeros(()))
     return np.clip(np.asarray(total, dtype=np.float64), -ADVANTAGE_CLIP, ADVANTAGE_CLIP)
 

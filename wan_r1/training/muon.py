@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrix updates are orthogonalised (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
+"""Muon: momentum whose matrix updates are orthogonalised (https://kellerjordan.github.io/posts/muon).
 
 `torch.optim.Muon` takes matrices only; this one flattens convolution kernels to [out, in * kernel] too, and gives what
 is not a matrix (norms, biases, embeddings of size 1) to the AdamW rule. On the small models here it needs about half the
@@ -30,7 +30,8 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide else x.T
+    result: Tensor = x if wide else x.T
+    return result
 
 
 class Muon(torch.optim.Optimizer):
@@ -75,8 +76,8 @@ class Muon(torch.optim.Optimizer):
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter, memory_format=torch.contiguous_format)
-        state["momentum"].mul_(group["momentum"]).add_(parameter.grad)  # type: ignore[arg-type]
-        look_ahead = parameter.grad + group["momentum"] * state["momentum"]  # type: ignore[operator]
+        state["momentum"].mul_(group["momentum"]).add_(parameter.grad)
+        look_ahead = parameter.grad + group["momentum"] * state["momentum"]
         update = orthogonalise(look_ahead.reshape(len(parameter), -1))
         scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
@@ -88,8 +89,9 @@ class Muon(torch.optim.Optimizer):
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         state["step"] += 1
-        state["mean"].lerp_(parameter.grad, 1 - ADAM_BETAS[0])  # type: ignore[arg-type]
-        state["square"].lerp_(parameter.grad.square(), 1 - ADAM_BETAS[1])  # type: ignore[union-attr]
+        gradient = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+        state["mean"].lerp_(gradient, 1 - ADAM_BETAS[0])
+        state["square"].lerp_(gradient.square(), 1 - ADAM_BETAS[1])
         mean = state["mean"] / (1 - ADAM_BETAS[0] ** float(state["step"]))
         square = state["square"] / (1 - ADAM_BETAS[1] ** float(state["step"]))
         parameter.addcdiv_(mean, square.sqrt() + ADAM_EPS, value=-group["lr"])

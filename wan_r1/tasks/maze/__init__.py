@@ -27,7 +27,9 @@ class MazeFamily:
 
     level: str = field(default="tiny", metadata={"help": "tiny, tiny_long, easy, medium or hard"})
     skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
-    size: int | None = field(default=None, metadata={"help": "longer picture side in px; None is the level's native size"})
+    size: int | None = field(
+        default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
+    )
     split: str | None = field(
         default=None, metadata={"help": "train, validation or test: only layouts of that side; None takes all"}
     )

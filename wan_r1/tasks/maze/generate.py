@@ -1,4 +1,4 @@
-"""Regular mazes: VR-Bench's perfect mazes (depth-first search) and uniform spanning trees (Wilson) for the tiny level."""
+"""Regular mazes: VR-Bench's (depth-first search), and uniform spanning trees (Wilson) for the tiny level."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ def carve_depth_first(rng: np.random.Generator, blocks: int) -> Grid:
 def carve_uniform(rng: np.random.Generator, blocks: int) -> Grid:
     """A uniform spanning tree of the (blocks // 2)^2 cells as a maze [blocks, blocks].
 
-    Wilson's algorithm (Wilson 1996): loop-erased random walks; every tree is equally likely. 4x4 cells have 100,352 trees.
+    Wilson's algorithm (1996): loop-erased random walks; every tree is equally likely. 4x4 cells: 100,352 trees.
     """
     side = blocks // 2
     grid = np.ones((blocks, blocks), dtype=np.int8)
@@ -92,9 +92,7 @@ def place_far(rng: np.random.Generator, grid: Grid) -> tuple[Cell, Cell]:
     return (int(start[0]), int(start[1])), (int(goal[0]), int(goal[1]))
 
 
-def place_by_length(
-    rng: np.random.Generator, grid: Grid, min_moves: int, max_moves: int
-) -> tuple[Cell, Cell] | None:
+def place_by_length(rng: np.random.Generator, grid: Grid, min_moves: int, max_moves: int) -> tuple[Cell, Cell] | None:
     """Start and goal on cell centres (odd rows and columns) whose way has min_moves..max_moves moves.
 
     The length is drawn first, uniformly among the lengths that this maze offers, so that long ways are not rare.

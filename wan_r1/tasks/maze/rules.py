@@ -23,6 +23,9 @@ OFF_FLOOR = 0.4
 AT_CELL = 0.35
 """An agent this close to a cell's centre, in cells, is in that cell; otherwise it is on its way between two cells."""
 
+TREMBLE = 0.15
+"""Cells around a centre in which no progress is counted: a resting agent never looks as if it moved."""
+
 STEP_SLACK = 0.5
 """Cells by which one step may exceed the cap: two positions of imprecise pictures."""
 
@@ -79,25 +82,18 @@ def _remaining(task: Task) -> NDArray[np.int64]:
 
 
 def _place(grid: NDArray[np.int8], row: float, col: float) -> Place:
-    """The nearest point of the floor graph; `off` is infinite where no floor is near."""
-    r0, c0 = int(np.floor(row)), int(np.floor(col))
-    free = {cell for cell in ((r0, c0), (r0, c0 + 1), (r0 + 1, c0), (r0 + 1, c0 + 1)) if _is_floor(grid, cell)}
-    if not free:
-        cell = (int(np.rint(row)), int(np.rint(col)))
-        return Place(near=cell, far=cell, share=0.0, off=np.inf)
-    best = None
-    for r, c in sorted(free):
-        for end in ((r, c), (r + 1, c), (r, c + 1)):
-            if end not in free:
-                continue
-            vertical, horizontal = end[0] - r, end[1] - c
-            share = float(np.clip((row - r) * vertical + (col - c) * horizontal, 0, 1))
-            off = float(np.hypot(row - r - share * vertical, col - c - share * horizontal))
-            if best is None or off < best.off - 1e-9:
-                near, far = ((r, c), end) if share <= 0.5 else (end, (r, c))
-                best = Place(near=near, far=far, share=min(share, 1 - share), off=off)
-    assert best is not None  # a free cell is a point of the graph
-    return Place(near=best.near, far=best.far, share=best.share, off=0.0) if len(free) == 4 else best
+    """The nearest point of the floor graph; `off` is infinite inside walls, where half a cell or more is missing."""
+    near = (int(np.rint(row)), int(np.rint(col)))
+    if not _is_floor(grid, near):
+        return Place(near=near, far=near, share=0.0, off=np.inf)
+    down, right = row - near[0], col - near[1]
+    below, beside = (near[0] + (1 if down > 0 else -1), near[1]), (near[0], near[1] + (1 if right > 0 else -1))
+    best = Place(near=near, far=near, share=0.0, off=float(np.hypot(down, right)))
+    for far, along, across in ((below, abs(down), abs(right)), (beside, abs(right), abs(down))):
+        if across < best.off and _is_floor(grid, far):
+            best = Place(near=near, far=far, share=float(along), off=float(across))
+    open_square = _is_floor(grid, below) and _is_floor(grid, beside) and _is_floor(grid, (below[0], beside[1]))
+    return Place(near=near, far=best.far, share=best.share, off=0.0) if open_square else best
 
 
 def _is_floor(grid: NDArray[np.int8], cell: Cell) -> bool:
@@ -149,7 +145,10 @@ def _way(grid: NDArray[np.int8], start: Place, end: Place, limit: float) -> floa
 
 def _steps_between(grid: NDArray[np.int8], start: Cell, goal: Cell, limit: int) -> float:
     """Moves between two floor cells; infinite above `limit`."""
-    if abs(start[0] - goal[0]) + abs(start[1] - goal[1]) > limit:
+    apart = abs(start[0] - goal[0]) + abs(start[1] - goal[1])
+    if apart <= 1:
+        return float(apart)
+    if apart > limit:
         return np.inf
     reached, front = {start}, [start]
     for moves in range(limit + 1):
@@ -195,7 +194,7 @@ def _cell(place: Place) -> Cell | None:
 
 def _progress(place: Place, remaining: NDArray[np.int64], way: int) -> float:
     """Share of the true way covered at a place; 0 if it is farther from the goal than the start is."""
-    between = float(np.clip((place.share - AT_CELL) / (1 - 2 * AT_CELL), 0, 1))
+    between = float(np.clip((place.share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
     left = (1 - between) * remaining[place.near] + between * remaining[place.far]
     return float(np.clip(1 - left / max(1, way), 0, 1))
 

@@ -1,0 +1,66 @@
+"""GRPO for flow models: stochastic early steps, clipped ratio, group-relative advantages.
+
+Flow-GRPO (arXiv 2505.05470) with the unbiased ratio of GRPO-Guard, Flow-CPS steps, and one start noise for each group:
+the advantage must come from the noise that the update sees (docs/training.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from wan_r1.flow.loss import CLIP, grpo_loss, velocity_distance
+from wan_r1.flow.replay import replay
+from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.policy import Policy, velocity_given
+from wan_r1.training.algorithms.algorithm import Batch, Gradient
+
+__all__ = ["GRPO"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GRPO:
+    """Clipped policy gradient on the stochastic steps."""
+
+    updates: int = 2
+    clip: float = CLIP
+    kl_weight: float = 0.0
+    "weight of the mean squared distance to the reference model's velocity; 0 needs no reference"
+    behaviour_decay: float = 0.0
+    sampler: SamplerSettings = field(default_factory=SamplerSettings)
+
+    def backward(
+        self,
+        policy: Policy,
+        batch: Batch,
+        behaviour: dict[str, Tensor],
+        count: int,
+        generators: Sequence[torch.Generator],
+    ) -> Gradient:
+        """Gradients of one batch; every stochastic step is replayed once."""
+        velocity = velocity_given(policy, batch.condition, self.sampler)
+        steps = range(len(batch.trace.sde_steps))
+        total, clipped, distance = 0.0, 0.0, 0.0
+        for position in steps:
+            step = replay(velocity, batch.trace, position)
+            result = grpo_loss(step.ratio, batch.advantages, clip=self.clip)
+            loss = result.loss
+            if self.kl_weight:
+                reference = self._reference(policy, batch, position)
+                loss = loss + self.kl_weight * velocity_distance(step.velocity, reference, step.free)
+            loss = loss.sum() / (count * len(steps))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            clipped += float(result.clipped.float().mean(dim=0)) * len(batch.advantages) / len(steps)
+            distance += float((step.ratio.detach() - 1).abs().sum()) / len(steps)
+        return Gradient(loss=total, sums={"clipped": clipped, "ratio_distance": distance})
+
+    @torch.no_grad()
+    def _reference(self, policy: Policy, batch: Batch, position: int) -> Tensor:
+        trace, index = batch.trace, batch.trace.sde_steps[position]
+        before = trace.at(index)
+        with policy.reference():
+            return velocity_given(policy, batch.condition, self.sampler)(
+                before, trace.sigmas[index].expand(len(before)).to(before.device)
+            )

@@ -1,0 +1,69 @@
+"""Forward-process reinforcement learning as in DiffusionNFT (arXiv 2509.16117): no ratio, no stored trajectory.
+
+The finished videos are noised again and the model learns to move towards the good ones and away from the bad ones,
+relative to the model that drew them. That model follows the trained one slowly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from wan_r1.flow.loss import NFT_BETA, nft_loss, optimality
+from wan_r1.flow.sample import draw_noise
+from wan_r1.flow.schedule import SamplerSettings, interpolate, shift_sigmas
+from wan_r1.policies.policy import Policy, velocity_given
+from wan_r1.training.algorithms.algorithm import Batch, Gradient
+
+__all__ = ["NFT"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NFT:
+    """Positive and negative velocity targets, weighted by the advantage."""
+
+    updates: int = 2
+    "optimiser steps for each set of rollouts, each with other noise"
+    beta: float = NFT_BETA
+    max_advantage: float = 2.0
+    "advantage that counts as fully good"
+    adaptive: bool = False
+    "evens out the noise levels as the authors do"
+    behaviour_decay: float = 0.5
+    sampler: SamplerSettings = field(
+        default_factory=lambda: SamplerSettings(kernel="ode", noise_level=0.0, sde_steps=())
+    )
+
+    def backward(
+        self,
+        policy: Policy,
+        batch: Batch,
+        behaviour: dict[str, Tensor],
+        count: int,
+        generators: Sequence[torch.Generator],
+    ) -> Gradient:
+        """Gradients of one batch at fresh random noise levels."""
+        clean = batch.trace.result
+        levels = torch.cat([torch.rand(1, generator=generator) for generator in generators])
+        sigmas = shift_sigmas(levels, policy.shift).to(clean.device)
+        noise = draw_noise(clean.shape[1:], generators, clean.device)
+        noisy = policy.pin(interpolate(clean, noise, sigmas), batch.condition)
+        velocity_of = velocity_given(policy, batch.condition, self.sampler)
+        with torch.no_grad(), policy.weights(behaviour):
+            before = velocity_of(noisy, sigmas)
+        velocity = velocity_of(noisy, sigmas)
+        loss = nft_loss(
+            velocity,
+            before,
+            noise - clean,
+            optimality(batch.advantages, max_advantage=self.max_advantage),
+            sigmas,
+            policy.free_mask,
+            beta=self.beta,
+            adaptive=self.adaptive,
+        )
+        total = loss.sum() / count
+        total.backward()  # type: ignore[no-untyped-call]
+        moved = (velocity.detach() - before).square().flatten(1).mean(dim=1).sum()
+        return Gradient(loss=float(total.detach()), sums={"velocity_moved": float(moved)})

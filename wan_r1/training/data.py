@@ -1,0 +1,207 @@
+"""Examples for supervised fine-tuning: solver videos of tasks, or the user's own videos; encoded once, then cached."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wan_r1.errors import ConfigError, DatasetError
+from wan_r1.policies.policy import Condition
+from wan_r1.policies.wan import WanPolicy
+from wan_r1.tasks import family_of, make_tasks
+from wan_r1.types import Task
+from wan_r1.video import read_image, read_video, resize_video, subsample
+
+__all__ = ["Encoded", "TaskSource", "VideoFolder", "encode_examples", "solver_videos"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSource:
+    """A stream of tasks: task i depends on the seed and i only."""
+
+    family: str = "maze"
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    "settings of the family, for example level, skin, split"
+
+    def tasks(self, first: int, num: int) -> list[Task]:
+        """Tasks first .. first + num - 1."""
+        return make_tasks(self.family, self.seed, num, start=first, **self.settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoFolder:
+    """The user's own videos: `metadata.csv` with columns video,prompt,input_image (which may be empty)."""
+
+    path: str
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of metadata.csv. DatasetError if it is missing, empty, or lacks a column."""
+        file = Path(self.path) / "metadata.csv"
+        try:
+            with file.open(newline="", encoding="utf-8") as handle:
+                rows = list(csv.DictReader(handle))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(
+                f"{file}: cannot be read ({error}); it needs columns video,prompt,input_image"
+            ) from error
+        if not rows:
+            raise DatasetError(f"{file}: holds no rows")
+        for column in ("video", "prompt"):
+            if rows[0].get(column) is None:
+                raise DatasetError(f"{file}: column {column!r} is missing; found {', '.join(rows[0])}")
+        return rows
+
+    def load(self, row: dict[str, str], num_frames: int, height: int, width: int) -> tuple[str, NDArray[np.uint8]]:
+        """Prompt and video [num_frames, height, width, 3] of a row; frames are spread evenly over the file."""
+        video = resize_video(subsample(read_video(Path(self.path) / row["video"]), num_frames), height, width)
+        if row.get("input_image"):
+            picture = read_image(Path(self.path) / row["input_image"])
+            video[0] = resize_video(picture[None], height, width)[0]
+        return row["prompt"], video
+
+
+def solver_videos(tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
+    """Videos [B, T, H, W, 3] in which the tasks are solved as their solvers do it."""
+    return np.stack([family_of(task).render(task, task.solution, num_frames, size) for task in tasks])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Encoded:
+    """Encoded examples: latents [N, C, F, h, w] float16, conditions of the P distinct prompts, prompt of each [N].
+
+    A first frame in the latents (ti2v) is their frame 0, so the condition of an example is put together from both.
+    """
+
+    latents: Tensor
+    prompts: Condition
+    prompt_index: Tensor
+    first_latents: Tensor
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Condition]:
+        """Latents [B, C, F, h, w] float32 and conditions of some examples."""
+        which = self.prompt_index[rows].tolist()
+        chosen = self.prompts.select(which)
+        condition = Condition(
+            text=chosen.text,
+            negative_text=chosen.negative_text,
+            first_latents=self.first_latents[rows].float(),
+            image_tokens=chosen.image_tokens,
+        )
+        return self.latents[rows].float(), condition
+
+
+def encode_examples(
+    policy: WanPolicy,
+    source: TaskSource | VideoFolder,
+    num_examples: int,
+    cache: Path | None,
+    progress: Progress,
+    batch_size: int = 32,
+) -> Encoded:
+    """Encode `num_examples` examples (a folder: its rows), or read them from the cache folder if they are there."""
+    rows = source.rows() if isinstance(source, VideoFolder) else None
+    total = num_examples if rows is None else len(rows)
+    key = _fingerprint(policy, source, total)
+    stored = _read_cache(cache, key)
+    if stored is None:
+        stored = _encode_all(policy, source, rows, total, progress, batch_size)
+        _write_cache(cache, key, stored)
+    tensors, prompts = stored
+    blank = np.zeros((policy.config.height, policy.config.width, 3), dtype=np.uint8)
+    return Encoded(
+        latents=tensors["latents"],
+        prompts=policy.encode_inputs(prompts, [blank] * len(prompts)),
+        prompt_index=tensors["prompt_index"],
+        first_latents=tensors["first_latents"],
+    )
+
+
+def _encode_all(
+    policy: WanPolicy,
+    source: TaskSource | VideoFolder,
+    rows: list[dict[str, str]] | None,
+    total: int,
+    progress: Progress,
+    batch_size: int,
+) -> tuple[dict[str, Tensor], list[str]]:
+    latents, firsts, index, prompts = [], [], [], dict[str, int]()
+    for start in range(0, total, batch_size):
+        stop = min(total, start + batch_size)
+        texts, videos = _examples(policy, source, rows, start, stop)
+        latents.append(policy.encode_video(videos).half())
+        firsts.append(_first_latents(policy, videos, latents[-1]))
+        index += [prompts.setdefault(text, len(prompts)) for text in texts]
+        progress("encoding videos", stop, total)
+    tensors = {
+        "latents": torch.cat(latents),
+        "first_latents": torch.cat(firsts),
+        "prompt_index": torch.tensor(index, dtype=torch.long),
+    }
+    return tensors, list(prompts)
+
+
+def _examples(
+    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, start: int, stop: int
+) -> tuple[list[str], NDArray[np.uint8]]:
+    config = policy.config
+    if isinstance(source, VideoFolder):
+        loaded = [source.load(row, config.num_frames, config.height, config.width) for row in (rows or [])[start:stop]]
+        return [prompt for prompt, _ in loaded], np.stack([video for _, video in loaded])
+    tasks = source.tasks(start, stop - start)
+    videos = solver_videos(tasks, config.num_frames, max(config.height, config.width))
+    if videos.shape[2:4] != (config.height, config.width):
+        raise ConfigError(
+            f"tasks of {source.family!r} are {videos.shape[2]} x {videos.shape[3]} px at this size, the policy makes "
+            f"{config.height} x {config.width}; set policy.height and policy.width"
+        )
+    return [task.prompt for task in tasks], videos
+
+
+def _first_latents(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor) -> Tensor:
+    if policy.kind == "ti2v":  # the autoencoder is causal: latent frame 0 is the first frame alone
+        return latents[:, :, :1].clone()
+    return policy.encode_inputs([""] * len(videos), list(videos[:, 0])).first_latents.half()
+
+
+def _fingerprint(policy: WanPolicy, source: TaskSource | VideoFolder, total: int) -> str:
+    vae = policy.folder.path / "vae"
+    weights = sorted((f.name, f.stat().st_size, _digest(f)) for f in vae.glob("*") if f.is_file())
+    config = policy.config
+    facts = [repr(source), total, config.num_frames, config.height, config.width, weights]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
+
+
+def _read_cache(cache: Path | None, key: str) -> tuple[dict[str, Tensor], list[str]] | None:
+    from safetensors.torch import load_file
+
+    if cache is None or not (cache / f"{key}.json").exists():
+        return None
+    return load_file(cache / f"{key}.safetensors"), json.loads((cache / f"{key}.json").read_text())
+
+
+def _write_cache(cache: Path | None, key: str, stored: tuple[dict[str, Tensor], list[str]]) -> None:
+    from safetensors.torch import save_file
+
+    if cache is None:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    save_file(stored[0], cache / f"{key}.safetensors")
+    (cache / f"{key}.json").write_text(json.dumps(stored[1]))  # written last: its presence says that all is there

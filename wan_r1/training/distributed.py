@@ -1,0 +1,81 @@
+"""Several processes as one: who am I, sums over all, gradients added up. On accelerate; started with `torchrun`.
+
+Every loss divides by a *global* count, so gradients are summed, not averaged, and N processes give the same update as
+one process with the same global batch.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from wan_r1.errors import ConfigError
+
+__all__ = ["World", "join_world"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """This process among all: rank 0 .. size - 1, and its device."""
+
+    rank: int = 0
+    size: int = 1
+    device: str = "cpu"
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self.rank == 0
+
+    def share(self, total: int) -> range:
+        """The items of 0 .. total - 1 that this process works on. ConfigError if they cannot be shared evenly."""
+        if total % self.size:
+            raise ConfigError(f"{total} items for {self.size} processes: must divide evenly; use a multiple")
+        return range(self.rank * total // self.size, (self.rank + 1) * total // self.size)
+
+    def sum(self, *numbers: float) -> list[float]:
+        """Each number summed over all processes."""
+        values = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        if self.size > 1:
+            dist.all_reduce(values)
+        return [float(value) for value in values]
+
+    def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Add up gradients over all processes, in place; a missing gradient counts as 0."""
+        if self.size == 1:
+            return
+        wanted = [p for p in parameters if p.requires_grad]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in wanted])
+        dist.all_reduce(flat)
+        for parameter, piece in zip(wanted, torch.split(flat, [p.numel() for p in wanted]), strict=True):
+            parameter.grad = piece.view_as(parameter)
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Rows [n, ...] of all processes, in the order of ranks; every process must bring the same n."""
+        if self.size == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.size)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def join_world(device: str | None = None) -> World:
+    """The world that `torchrun` started, or a world of one. ConfigError if fewer processes came than were asked for."""
+    from accelerate import PartialState
+
+    asked = int(os.environ.get("WORLD_SIZE", "1"))
+    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    if state.num_processes != asked:
+        raise ConfigError(
+            f"asked for {asked} processes, but {state.num_processes} joined; start with "
+            "`torchrun --nproc-per-node N -m wan_r1 ...`, not with `accelerate launch`"
+        )
+    return World(rank=state.process_index, size=state.num_processes, device=device or str(state.device))

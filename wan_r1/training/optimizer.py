@@ -1,0 +1,78 @@
+"""Optimisers and learning-rate schedules, and the running average of weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from wan_r1.errors import ConfigError
+from wan_r1.training.muon import Muon
+
+__all__ = ["OptimizerSettings", "update_average"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimizerSettings:
+    """Which optimiser, how fast."""
+
+    name: Literal["adamw", "muon", "sgd"] = "adamw"
+    "muon orthogonalises matrix updates; sgd is for tests of distributed runs"
+    learning_rate: float = 3e-4
+    scalar_learning_rate: float = 3e-3
+    "muon only: step of what is not a matrix"
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    max_gradient_norm: float = 1.0
+    warmup_steps: int = 0
+    "the rate rises linearly over these steps"
+    decay_share: float = 0.0
+    "the rate falls linearly to 0 over this last share of the steps"
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0 or not 0 <= self.decay_share <= 1:
+            raise ConfigError(
+                f"optimizer: learning_rate = {self.learning_rate} must be > 0 and "
+                f"decay_share = {self.decay_share} in [0, 1]"
+            )
+
+    def build(self, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimiser over these parameters."""
+        values = list(parameters.values())
+        if self.name == "muon":
+            return Muon(values, self.learning_rate, self.scalar_learning_rate, weight_decay=self.weight_decay)
+        if self.name == "sgd":
+            return torch.optim.SGD(values, lr=self.learning_rate)
+        return torch.optim.AdamW(
+            values, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, eps=1e-8
+        )
+
+    def factor(self, step: int, num_steps: int) -> float:
+        """What the learning rate is multiplied with at `step` of `num_steps`."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        decay_steps = self.decay_share * num_steps
+        left = (num_steps - step) / decay_steps if decay_steps else 1.0
+        return warm * min(1.0, left)
+
+    def apply(self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], factor: float) -> float:
+        """Clip the gradients, step with the rate times `factor`, clear the gradients; returns the gradient norm."""
+        norm = torch.nn.utils.clip_grad_norm_(list(parameters.values()), self.max_gradient_norm)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        return float(norm)
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], parameters: Mapping[str, nn.Parameter], decay: float) -> None:
+    """average = decay * average + (1 - decay) * parameters, in place; an empty average takes the parameters."""
+    for name, parameter in parameters.items():
+        if name in average:
+            average[name].lerp_(parameter.detach(), 1 - decay)
+        else:
+            average[name] = parameter.detach().clone()

@@ -1,0 +1,270 @@
+"""Reinforcement learning with a verifiable reward: sample groups, score them, move towards the better half.
+
+Left out on purpose: asynchronous rollouts (all videos of a group finish together), a separate inference engine (the
+same `velocity` samples and trains, so the ratio is 1 before the first update), and a value model (the group is the
+baseline). Every random number of iteration n depends on (seed, n) only, so a resumed run continues exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wan_r1.clock import Clock
+from wan_r1.errors import ConfigError
+from wan_r1.policies.wan import WanPolicy
+from wan_r1.rollout import RolloutBatch, Scorer, collect
+from wan_r1.runs import RunFolder
+from wan_r1.training.advantage import group_advantages, groups_with_spread
+from wan_r1.training.algorithms import Algorithm
+from wan_r1.training.algorithms.algorithm import Batch
+from wan_r1.training.checkpoint import (
+    load_optimizer,
+    optimizer_state,
+    read_checkpoint,
+    with_prefix,
+    without_prefix,
+    write_checkpoint,
+)
+from wan_r1.training.data import TaskSource
+from wan_r1.training.distributed import World
+from wan_r1.training.optimizer import OptimizerSettings, update_average
+
+__all__ = ["RLSettings", "RLTrainer"]
+
+Evaluate = Callable[[WanPolicy], dict[str, float]]
+Report = Callable[[int, int, dict[str, float]], None]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RLSettings:
+    """Settings of reinforcement learning that do not depend on the algorithm."""
+
+    iterations: int = 100
+    tasks_per_iteration: int = 12
+    "tasks P of each iteration, over all processes"
+    group_size: int = 12
+    "videos G of each task"
+    noises_per_group: int = 1
+    "different start noises in a group; 1 shares one, so that the videos differ by the noise that the update sees"
+    batch_size: int = 36
+    "videos sampled and trained together"
+    shuffle_rewards: bool = False
+    "control: rewards are shuffled inside the iteration; nothing should be learned"
+    seed: int = 0
+    ema_decay: float = 0.9
+    "decay of the average of the weights for each iteration; that average is evaluated and saved; 0 takes the weights"
+    evaluate_every: int = 10
+    "iterations between evaluations on validation tasks; 0 for none"
+    checkpoint_every: int = 5
+
+    def __post_init__(self) -> None:
+        if self.group_size < 2 or self.tasks_per_iteration < 1 or self.iterations < 1:
+            raise ConfigError("rl: group_size must be at least 2, tasks_per_iteration and iterations at least 1")
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class _State:
+    """What changes: optimiser, the model that draws rollouts, the average of the weights, the best evaluation."""
+
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    behaviour: dict[str, Tensor]
+    average: dict[str, Tensor]
+    best: float = -1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RLTrainer:
+    """Trains a policy with rewards; leaves checkpoints/last, checkpoints/best and metrics.jsonl in the run folder."""
+
+    policy: WanPolicy
+    tasks: TaskSource
+    scorer: Scorer
+    algorithm: Algorithm
+    settings: RLSettings
+    optimizer: OptimizerSettings
+    run: RunFolder
+    world: World
+    evaluate: Evaluate
+    report: Report
+
+    def train(self, resume: bool = False, until: Callable[[], bool] = lambda: False) -> dict[str, Tensor]:
+        """The loop; `until` may end it early. Returns the average of the weights, which is what should be used."""
+        state = self._start()
+        first = self._resume(state) if resume else 0
+        settings = self.settings
+        for iteration in range(first, settings.iterations):
+            clock = Clock()
+            batches = self._rollouts(state, iteration, clock)
+            numbers = self._learn(state, batches, iteration, clock)
+            done = iteration + 1
+            last = done == settings.iterations or until()
+            if settings.evaluate_every and (done % settings.evaluate_every == 0 or last):
+                with clock("evaluate"):
+                    numbers |= self._evaluate(state, done)
+            self._record(done, numbers | clock.take())
+            if done % settings.checkpoint_every == 0 or last:
+                self._save(state, done)
+            if last:
+                break
+        return state.average
+
+    def _start(self) -> _State:
+        parameters = self.policy.trainable_parameters()
+        initial = {name: value.detach().clone() for name, value in parameters.items()}
+        return _State(
+            parameters=parameters,
+            optimizer=self.optimizer.build(parameters),
+            behaviour=initial,
+            average={name: value.clone() for name, value in initial.items()},
+        )
+
+    def _rollouts(self, state: _State, iteration: int, clock: Clock) -> list[RolloutBatch]:
+        """This process's share of the iteration's videos, drawn by the behaviour model."""
+        settings = self.settings
+        mine = self.world.share(settings.tasks_per_iteration)
+        tasks = self.tasks.tasks(iteration * settings.tasks_per_iteration + mine.start, len(mine))
+        follows = self.algorithm.behaviour_decay > 0
+        with self.policy.weights(state.behaviour) if follows else nullcontext():
+            return collect(
+                self.policy,
+                tasks,
+                self.scorer,
+                self.algorithm.sampler,
+                group_size=settings.group_size,
+                noises_per_group=settings.noises_per_group,
+                batch_size=settings.batch_size,
+                seed=_mix(settings.seed, iteration),
+                first_task=mine.start,
+                clock=clock,
+            )
+
+    def _learn(self, state: _State, batches: Sequence[RolloutBatch], iteration: int, clock: Clock) -> dict[str, float]:
+        """Advantages, then `updates` optimiser steps on them; groups without spread are dropped and counted."""
+        rewards = self._rewards(batches, iteration)
+        advantages = group_advantages(rewards).ravel()
+        kept = np.repeat(groups_with_spread(rewards), self.settings.group_size)
+        count = int(self.world.sum(float(kept.sum()))[0])
+        numbers = self._statistics(batches, rewards, kept)
+        first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
+        chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row)
+        with clock("train"):
+            for update in range(self.algorithm.updates if count else 0):
+                numbers |= self._update(state, chosen, iteration, update, count)
+            decay = self.algorithm.behaviour_decay
+            update_average(state.behaviour, state.parameters, decay)
+            update_average(state.average, state.parameters, self.settings.ema_decay)
+        return numbers
+
+    def _update(
+        self, state: _State, batches: Sequence[Batch], iteration: int, update: int, count: int
+    ) -> dict[str, float]:
+        gradients = []
+        for batch in batches:
+            seeds = [_mix(self.settings.seed, iteration, 1 + update, row) for row in batch.rows]
+            generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+            gradients.append(self.algorithm.backward(self.policy, batch, state.behaviour, count, generators))
+        self.world.sum_gradients(state.parameters.values())
+        norm = self.optimizer.apply(
+            state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
+        )
+        numbers = {"loss": self.world.sum(sum(g.loss for g in gradients))[0], "gradient_norm": norm}
+        for name in sorted({name for g in gradients for name in g.sums}):
+            numbers[name] = sum(g.sums.get(name, 0.0) for g in gradients) / max(1, count) * self.world.size
+        return {f"update_{update}/{name}": value for name, value in numbers.items()}
+
+    def _rewards(self, batches: Sequence[RolloutBatch], iteration: int) -> Floats:
+        values = np.asarray([score.value for batch in batches for score in batch.scores], dtype=np.float64)
+        if self.settings.shuffle_rewards:
+            values = np.random.default_rng([self.settings.seed, iteration]).permutation(values)
+        return values.reshape(-1, self.settings.group_size)
+
+    def _statistics(
+        self, batches: Sequence[RolloutBatch], rewards: Floats, kept: NDArray[np.bool_]
+    ) -> dict[str, float]:
+        scores = [score for batch in batches for score in batch.scores]
+        verdicts = [score.verdict for score in scores if score.verdict is not None]
+        solved = np.asarray([v.optimal for v in verdicts], dtype=np.float64)
+        sums = {
+            "reward/mean": float(np.mean([score.value for score in scores])),
+            "reward/spread": float(rewards.std(axis=1).mean()),
+            "rollout/em": float(solved.mean()) if len(solved) else 0.0,
+            "rollout/sr": float(np.mean([v.solved for v in verdicts])) if verdicts else 0.0,
+            "rollout/groups_kept": float(kept.mean()),
+        }
+        if len(solved) == rewards.size:
+            sums["rollout/pass_at_group"] = float(solved.reshape(rewards.shape).max(axis=1).mean())
+        for part in scores[0].parts:
+            sums[f"part/{part}"] = float(np.mean([score.parts[part] for score in scores]))
+        totals = self.world.sum(*sums.values())
+        return {name: total / self.world.size for name, total in zip(sums, totals, strict=True)}
+
+    def _evaluate(self, state: _State, done: int) -> dict[str, float]:
+        with self.policy.weights(state.average):
+            numbers = self.evaluate(self.policy)
+        if numbers.get("em", state.best) > state.best:
+            state.best = numbers["em"]
+            if self.world.is_main:
+                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": done, "em": state.best})
+        return {f"validation/{name}": value for name, value in numbers.items()}
+
+    def _record(self, step: int, numbers: dict[str, float]) -> None:
+        if self.world.is_main:
+            self.run.append_metrics(step, numbers)
+            self.report(step, self.settings.iterations, numbers)
+
+    def _save(self, state: _State, done: int) -> None:
+        if self.world.is_main:
+            tensors = {
+                **with_prefix("weights", state.parameters),
+                **with_prefix("optimizer", optimizer_state(state.optimizer)),
+                **with_prefix("behaviour", state.behaviour),
+                **with_prefix("average", state.average),
+            }
+            write_checkpoint(self.run.checkpoints / "last", tensors, {"step": done, "best": state.best})
+        self.world.barrier()
+
+    @torch.no_grad()
+    def _resume(self, state: _State) -> int:
+        tensors, saved = read_checkpoint(self.run.checkpoints / "last")
+        for name, value in without_prefix("weights", tensors).items():
+            state.parameters[name].copy_(value)
+        load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
+        for kept, prefix in ((state.behaviour, "behaviour"), (state.average, "average")):
+            kept.update({n: t.to(self.policy.device) for n, t in without_prefix(prefix, tensors).items()})
+        state.best = float(saved["best"])
+        if self.world.is_main:
+            self.run.drop_metrics_after(saved["step"])
+        return int(saved["step"])
+
+
+def _mix(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _with_advantages(
+    batches: Sequence[RolloutBatch], advantages: Floats, kept: NDArray[np.bool_], device: torch.device, first_row: int
+) -> list[Batch]:
+    """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout."""
+    chosen, first = [], 0
+    for batch in batches:
+        rows = np.flatnonzero(kept[first : first + len(batch)])
+        values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
+        if len(rows):
+            whole = len(rows) == len(batch)
+            chosen.append(
+                Batch(
+                    trace=batch.trace if whole else batch.trace.select(rows.tolist()),
+                    condition=batch.condition if whole else batch.condition.select(rows.tolist()),
+                    advantages=values,
+                    rows=tuple((first_row + first + rows).tolist()),
+                )
+            )
+        first += len(batch)
+    return chosen
