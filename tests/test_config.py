@@ -56,6 +56,18 @@ class Recipe:
     extra: Table | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    source: Source = field(default_factory=lambda: Source(seed=7, settings={"split": "test", "size": 80}))
+    algorithm: Any = field(default_factory=lambda: Grpo(clip=0.5), metadata=choose(ALGORITHMS))
+
+
 MINIMAL = "[trainer]\nsteps = 10\n"
 FULL = """
 tables = [{level = "easy"}, {level = "hard", num = 9}]
@@ -204,3 +216,14 @@ def test_a_function_takes_no_settings():
 
 def test_build_makes_a_dataclass_from_plain_values():
     assert build(Table, {"level": "easy", "num": 2}) == Table(level="easy", num=2)
+
+
+def test_a_section_keeps_what_its_field_sets_by_default():
+    assert build(Judged, {"source": {"seed": 8}}).source == Source(seed=8, settings={"split": "test", "size": 80})
+    assert build(Judged, {"algorithm": {"name": "grpo", "updates": 1}}).algorithm == Grpo(clip=0.5, updates=1)
+    assert build(Judged, {"algorithm": {"name": "nft"}}).algorithm == Nft()
+
+
+def test_a_dict_is_merged_into_its_default_and_can_hold_none():
+    source = build(Judged, {"source": {"settings": {"size": "none", "level": "easy"}}}).source
+    assert source.settings == {"split": "test", "size": None, "level": "easy"}

@@ -94,35 +94,42 @@ def override(values: Mapping[str, Any], overrides: Iterable[str], schema: type |
     return result
 
 
-def build(schema: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """Instance of the dataclass `schema` from plain values; unknown, missing and wrong ones raise ConfigError."""
+def build(schema: type[T], values: Mapping[str, Any], where: str = "", *, base: T | None = None) -> T:
+    """Instance of the dataclass `schema` from plain values; unknown, missing and wrong ones raise ConfigError.
+
+    What `values` leave out comes from `base`, else from the defaults of the class. Sections and dicts are merged into
+    their default, so that a recipe which names one setting of a section keeps the others.
+    """
     fields = {field.name: field for field in dataclasses.fields(schema) if field.init}  # type: ignore[arg-type]
     hints = _hints(schema)
     for key in values:
         if key not in fields:
-            raise ConfigError(
-                f"{_join(where, key)}: unknown key.{_suggest(key, fields) or f' Known: {_listing(fields)}'}"
-            )
+            hint = _suggest(key, fields) or f" Known: {_listing(fields)}"
+            raise ConfigError(f"{_join(where, key)}: unknown key.{hint}")
     arguments: dict[str, Any] = {}
     for name, field in fields.items():
         place = _join(where, name)
+        default = _default(field) if base is None else getattr(base, name)
         if name in values:
-            arguments[name] = _value(hints[name], values[name], place, field.metadata)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            arguments[name] = _value(hints[name], values[name], place, field.metadata, default)
+        elif default is not dataclasses.MISSING:
+            arguments[name] = default
+        elif dataclasses.is_dataclass(hints[name]):
             # A section whose settings all have defaults may be left out of the recipe.
-            if not dataclasses.is_dataclass(hints[name]):
-                raise ConfigError(f"{place}: missing; expected {_expected(hints[name], field.metadata)}")
             arguments[name] = _value(hints[name], {}, place, field.metadata)
+        else:
+            raise ConfigError(f"{place}: missing; expected {_expected(hints[name], field.metadata)}")
     try:
         return schema(**arguments)
     except (ConfigError, ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}" if where else str(error)) from error
 
 
-def pick(choices: Mapping[str, Any], table: Any, where: str, *, own_code: bool = False) -> Any:
+def pick(choices: Mapping[str, Any], table: Any, where: str, *, own_code: bool = False, base: Any = None) -> Any:
     """The member of `choices` that `table["name"]` names, given the table's other keys. A bare string is a name.
 
-    A dataclass is built from the settings; with `own_code`, `module:attribute` may name a function, which takes none.
+    A dataclass is built from the settings, on `base` if that is of the same class; with `own_code`, `module:attribute`
+    may name a function, which takes none.
     """
     table = {"name": table} if isinstance(table, str) else table
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
@@ -136,7 +143,7 @@ def pick(choices: Mapping[str, Any], table: Any, where: str, *, own_code: bool =
     else:
         raise ConfigError(f'{where}.name = "{name}": expected one of {_listing(choices)}.{_suggest(name, choices)}')
     if isinstance(member, type) and dataclasses.is_dataclass(member):
-        return build(member, settings, where)
+        return build(member, settings, where, base=base if type(base) is member else None)
     if settings:
         raise ConfigError(f'{where}: "{name}" takes no settings; remove {", ".join(sorted(settings))}')
     return member() if isinstance(member, type) else member
@@ -150,26 +157,39 @@ def dump(recipe: Any) -> str:
 # ---------------------------------------------------------------------------------------------- reading
 
 
-def _value(hint: Any, value: Any, where: str, metadata: Mapping[str, Any]) -> Any:
+def _value(hint: Any, value: Any, where: str, metadata: Mapping[str, Any], default: Any = dataclasses.MISSING) -> Any:
     """One field: None, a picked member, a section, a collection of sections, or a plain value checked by pydantic."""
     if value == NONE_WORD and (hint is Any or type(None) in get_args(hint)):
         return None
     if CHOICES_KEY in metadata:
-        return pick(metadata[CHOICES_KEY], value, where, own_code=metadata[OWN_CODE_KEY])
+        return pick(metadata[CHOICES_KEY], value, where, own_code=metadata[OWN_CODE_KEY], base=default)
     inner = _without_none(hint)
     if dataclasses.is_dataclass(inner) and isinstance(inner, type):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where} = {_show(value)}: expected a section with keys {_listing(_hints(inner))}")
-        return build(inner, value, where)
+        return build(inner, value, where, base=default if type(default) is inner else None)
     section = next((a for a in get_args(inner) if isinstance(a, type) and dataclasses.is_dataclass(a)), None)
     if section is None:
-        return _checked(hint, value, where)
+        return _plain_value(hint, value, where, default)
     if get_origin(inner) in (tuple, list) and isinstance(value, list):
         items = [_value(section, item, f"{where}[{index}]", {}) for index, item in enumerate(value)]
         return tuple(items) if get_origin(inner) is tuple else items
     if get_origin(inner) is dict and isinstance(value, Mapping):
         return {key: _value(section, item, _join(where, key), {}) for key, item in value.items()}
     raise ConfigError(f"{where} = {_show(value)}: expected {_expected(hint, {})}")
+
+
+def _plain_value(hint: Any, value: Any, where: str, default: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(default, Mapping):
+        value = {**default, **value}
+    checked = _checked(hint, value, where)
+    if isinstance(checked, dict) and Any in get_args(hint):
+        return {key: None if item == NONE_WORD else item for key, item in checked.items()}
+    return checked
+
+
+def _default(field: "dataclasses.Field[Any]") -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:

@@ -3,11 +3,11 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["format_seconds", "print_json", "print_rows", "progress", "say"]
+__all__ = ["Advance", "format_seconds", "print_json", "print_rows", "progress", "say"]
 
 PLAIN_INTERVAL_S = 10.0
 """Seconds between two plain progress lines where stderr is not a terminal."""
@@ -40,9 +40,17 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+class Advance(Protocol):
+    """Moves a progress bar."""
+
+    def __call__(self, steps: int, note: str = "") -> None:
+        """That many steps more are done; the note is shown beside them."""
+        ...
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar with the time left on a terminal, plain lines elsewhere; yields `advance(steps)`.
+def progress(what: str, total: int) -> Iterator[Advance]:
+    """A progress bar with the time left on a terminal, plain lines elsewhere; yields `advance(steps, note)`.
 
     >>> with progress("making tasks", 10) as advance:
     ...     advance(10)
@@ -55,30 +63,41 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        handle = bar.add_task(what, total=total)
-        yield lambda steps: bar.advance(handle, steps)
+        handle = bar.add_task(what, total=total, note="")
+
+        def advance(steps: int, note: str = "") -> None:
+            bar.update(handle, advance=steps, note=note)
+
+        yield advance
 
 
-def _plain(what: str, total: int) -> Callable[[int], None]:
+def _plain(what: str, total: int) -> Advance:
     start = time.monotonic()
     done = 0
     spoken = start
 
-    def advance(steps: int) -> None:
+    def advance(steps: int, note: str = "") -> None:
         nonlocal done, spoken
         done += steps
         now = time.monotonic()
-        if done >= total:
-            say(f"{what}: {done}/{total} in {format_seconds(now - start)}")
+        end = f"; {note}" if note else ""
+        if steps and done >= total:
+            say(f"{what}: {done}/{total} in {format_seconds(now - start)}{end}")
         elif now - spoken >= PLAIN_INTERVAL_S:
             spoken = now
             left = (now - start) / done * (total - done) if done else 0.0
-            say(f"{what}: {done}/{total}, {format_seconds(left)} left")
+            say(f"{what}: {done}/{total}, {format_seconds(left)} left{end}")
 
     return advance

@@ -4,14 +4,13 @@ import argparse
 import csv
 import io
 import multiprocessing
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wan_r1.cli.command import DONE, Command, add_json_option, positive
-from wan_r1.cli.console import print_json, progress, say
+from wan_r1.cli.console import Advance, print_json, progress, say
 from wan_r1.cli.family_options import add_family_options, default_frames, family_settings
 
 __all__ = ["COMMAND"]
@@ -76,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _write_all(jobs: list[_Job], workers: int, advance: Callable[[int], None]) -> list[tuple[str, str, str]]:
+def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[tuple[str, str, str]]:
     rows = []
     if workers == 1:
         for job in jobs:

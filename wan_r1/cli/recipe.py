@@ -1,0 +1,126 @@
+"""The schemas of recipes: which dataclasses a run is made of. Each section's settings are owned by its own class."""
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from wan_r1.config import choose, load
+from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.evaluation.evaluate import EVALUATION_SAMPLER
+from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.wan import WanConfig
+from wan_r1.rewards import REWARDS, TrajectoryReward
+from wan_r1.training.algorithms import ALGORITHMS, NFT
+from wan_r1.training.data import TaskSource, VideoFolder
+from wan_r1.training.optimizer import OptimizerSettings
+from wan_r1.training.rl import RLSettings
+from wan_r1.training.sft import SFTSettings
+
+__all__ = ["SHIPPED", "EvaluationSettings", "RLRecipe", "SFTRecipe", "load_any", "load_recipe", "shipped_folder"]
+
+SHIPPED = "wan-tiny"
+"""As `policy.path`: the small model that comes with the library."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationSettings:
+    """On which tasks and how a policy is judged: fixed tasks, fixed noise, one sampler."""
+
+    source: TaskSource = field(default_factory=lambda: TaskSource(settings={"split": "validation"}))
+    num_tasks: int = 128
+    num_samples: int = 1
+    "videos for each task; more than one gives pass@k"
+    seed: int = 0
+    "of the noise"
+    sampler: SamplerSettings = EVALUATION_SAMPLER
+    batch_size: int = 32
+
+
+R = TypeVar("R", "SFTRecipe", "RLRecipe")
+TEST = TaskSource(seed=1, settings={"split": "test"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SFTRecipe:
+    """Supervised fine-tuning on solver videos or on the user's own."""
+
+    run: str
+    "run folder"
+    policy: WanConfig
+    data: Any = field(default_factory=TaskSource, metadata=choose({"tasks": TaskSource, "videos": VideoFolder}))
+    "name = tasks (solver videos) or videos (a folder with metadata.csv)"
+    num_examples: int = 16000
+    "tasks to render; a folder of videos is taken whole"
+    cache: str | None = None
+    "folder for encoded examples; none encodes them in each run"
+    sft: SFTSettings = field(default_factory=SFTSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    reward: Any = field(default_factory=TrajectoryReward, metadata=choose(REWARDS, own_code=True))
+    "judges the videos of evaluations"
+    validation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    test: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(source=TEST, num_tasks=512))
+    score_workers: int = 1
+    "processes that score videos; 0 scores in the main process"
+    device: str | None = None
+    "none takes a GPU if there is one"
+    threads: int = 1
+    "torch threads on the CPU; two threads on a busy machine are slower than one"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RLRecipe:
+    """Reinforcement learning with a reward, and a final table: the policy before and after on the test tasks."""
+
+    run: str
+    "run folder"
+    policy: WanConfig
+    tasks: TaskSource = field(default_factory=lambda: TaskSource(settings={"split": "train"}))
+    "what rollouts are made for"
+    reward: Any = field(default_factory=TrajectoryReward, metadata=choose(REWARDS, own_code=True))
+    algorithm: Any = field(default_factory=NFT, metadata=choose(ALGORITHMS))
+    rl: RLSettings = field(default_factory=RLSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    validation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    test: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(source=TEST, num_tasks=512))
+    "the final table; num_tasks = 0 leaves it out"
+    final: Literal["best", "last"] = "last"
+    "which weights the table and the saved model take: best by validation, or the last average"
+    max_minutes: float | None = None
+    "training stops after the iteration in which this time is over"
+    num_videos: int = 12
+    "test tasks whose videos before and after are kept for the report"
+    score_workers: int = 1
+    "processes that score videos; 0 scores in the main process"
+    device: str | None = None
+    "none takes a GPU if there is one"
+    threads: int = 1
+    "torch threads on the CPU; two threads on a busy machine are slower than one"
+
+
+def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:
+    """A recipe with the shipped model's name replaced by its folder."""
+    recipe = load(path, schema, overrides)
+    return replace(recipe, policy=replace(recipe.policy, path=shipped_folder(recipe.policy.path)))
+
+
+def load_any(path: Path, overrides: list[str]) -> SFTRecipe | RLRecipe:
+    """A recipe of either kind; one with a section [sft] is of SFT."""
+    try:
+        kind = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the recipe: {error}") from error
+    if "sft" in kind:
+        return load_recipe(path, SFTRecipe, overrides)
+    return load_recipe(path, RLRecipe, overrides)
+
+
+def shipped_folder(path: str) -> str:
+    """The folder of the shipped model if `path` names it and no such folder is here; else the path as it is."""
+    if path != SHIPPED or Path(path).exists():
+        return path
+    folder = Path(str(files("wan_r1"))) / "assets" / SHIPPED
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: the shipped model is missing from this installation; build it: make tiny")
+    return str(folder)
