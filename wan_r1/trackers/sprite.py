@@ -24,7 +24,7 @@ CHUNK = 32  # frames held as shrunken pictures at a time
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
 APART = 0.6  # two instances of one sprite are at least this share of its width apart
 MIN_CONTRAST = 0.2  # share of the largest contrast below which the background hides the sprite
-CHANGED = 0.2  # share of the sprite's contrast at which a pixel counts as changed
+CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 SUM = np.ones((1, 3), np.float32)
 BLOCK = np.ones((3, 3), np.uint8)
@@ -112,7 +112,7 @@ class SpriteTracker:
     ) -> Found:
         contrast = float(np.sqrt(template.energy.max() / template.weight))
         busy = cv2.threshold(busy, CHANGED * contrast, 255, cv2.THRESH_BINARY)[1]
-        least = 0.25 * float(template.inside.sum())
+        least = 0.2 * float(template.inside.sum())
         found: Found = []
         places: list[tuple[int, int]] = []
         while len(places) < MAX_INSTANCES and cv2.countNonZero(busy) > least:
