@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import KernelName, SamplerSettings, Schedule
-from wan_r1.flow.step import KERNELS, log_prob
+from wan_r1.flow.step import KERNELS, StepDistribution, log_prob
 
 __all__ = ["Pin", "Trace", "VelocityFn", "draw_noise", "everything_free", "sample"]
 
@@ -93,51 +94,50 @@ def sample(
     free: Tensor | None = None,
     keep: Literal["needed", "result", "all"] = "needed",
 ) -> Trace:
-    """Runs the sampler from start noise [B, C, F, h, w] to latents.
+    """Runs the sampler from start noise [B, C, F, h, w] float32 to latents.
 
     Args:
-        velocity: the model; the same function serves `replay`.
-        noise: start noise, float32.
-        schedule: sigmas; must have settings.num_steps steps.
-        settings: kernel, noise level and stochastic steps.
-        generators: one CPU generator for each video, for the noise of the stochastic steps; unused by the ODE.
+        generators: one CPU generator for each video; drive the stochastic steps.
         pin: puts given latents back after each step.
         free: mask of the sampled latents; all of them if left out.
         keep: which states the trace holds: those that `replay` needs and the result, the result alone, or all.
     """
-    steps = settings.stochastic_steps
     _check(noise, schedule, settings, generators)
-    free = everything_free(noise) if free is None else free
+    steps = settings.stochastic_steps
     wanted = _wanted(keep, steps, schedule.num_steps)
+    free = everything_free(noise) if free is None else free
     pin = pin or (lambda given: given)
     latents = pin(noise.float())
-    states, means, stds, log_probs = {0: latents}, [], [], []
-    for index in range(schedule.num_steps):
-        sigma, sigma_next = schedule.sigmas[index], schedule.sigmas[index + 1]
+    states: dict[int, Tensor] = {0: latents}
+    drawn, log_probs = list[StepDistribution](), list[Tensor]()
+    for index, (sigma, sigma_next) in enumerate(pairwise(schedule.sigmas)):
         predicted = velocity(latents, sigma.expand(len(latents)).to(latents.device))
         kernel = KERNELS[settings.kernel if index in steps else "ode"]
         step = kernel(latents, predicted, sigma, sigma_next, settings.noise_level)
         latents = step.mean
         if index in steps:
-            latents = step.mean + step.std * draw_noise(noise.shape[1:], generators, noise.device)
-            means.append(step.mean)
-            stds.append(step.std)
+            drawn.append(step)
+            latents = latents + step.std * draw_noise(noise.shape[1:], generators, noise.device)
             log_probs.append(log_prob(latents, step.mean, step.std, free))
         latents = pin(latents)
-        states[index + 1] = latents
-        states = {kept: value for kept, value in states.items() if kept in wanted or kept == index + 1}
+        states = {kept: value for kept, value in states.items() if kept in wanted} | {index + 1: latents}
     return Trace(
-        latents=torch.stack([states[index] for index in wanted], dim=1),
+        latents=_stack([states[index] for index in wanted], noise),
         stored=wanted,
         sigmas=schedule.sigmas,
         sde_steps=steps,
-        means=torch.stack(means, dim=1) if means and keep != "result" else noise.new_zeros(len(noise), 0),
-        stds=torch.stack(stds) if stds else torch.zeros(0),
-        log_probs=torch.stack(log_probs, dim=1) if log_probs else noise.new_zeros(len(noise), 0),
+        means=_stack([step.mean for step in drawn if keep != "result"], noise),
+        stds=torch.tensor([float(step.std) for step in drawn]),
+        log_probs=_stack(log_probs, noise),
         free=free,
         kernel=settings.kernel,
         noise_level=settings.noise_level,
     )
+
+
+def _stack(tensors: list[Tensor], noise: Tensor) -> Tensor:
+    """Tensors [B, ...] side by side as [B, M, ...]; [B, 0] where there are none."""
+    return torch.stack(tensors, dim=1) if tensors else noise.new_zeros(len(noise), 0)
 
 
 def _wanted(keep: str, steps: tuple[int, ...], num_steps: int) -> tuple[int, ...]:
