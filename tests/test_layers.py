@@ -12,9 +12,10 @@ MAX_FILE_LINES = 400
 
 WORLD = {"types", "errors", "video", "tasks", "trackers", "metrics", "rewards"}
 MODEL = {"flow", "policies"}
-BRIDGE = WORLD | MODEL | {"rollout", "runs"}
+BRIDGE = WORLD | MODEL | {"rollout", "runs", "clock"}
 ALLOWED = {
     "errors": set(),
+    "clock": set(),
     "types": {"errors"},
     "config": {"errors"},
     "video": {"types", "errors"},
@@ -25,7 +26,7 @@ ALLOWED = {
     "rewards": WORLD,
     "flow": {"errors"},
     "policies": {"flow", "types", "errors", "video"},
-    "rollout": WORLD | MODEL,
+    "rollout": WORLD | MODEL | {"clock"},
     "training": BRIDGE,
     "evaluation": BRIDGE,
     "scaling": BRIDGE,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from wan_r1 import __version__
-from wan_r1.cli import make, report, score, show
+from wan_r1.cli import demo, evaluate, generate, make, report, rl, score, sft, show
 from wan_r1.cli.command import INTERRUPTED, WRONG_INPUT, Command
 from wan_r1.cli.console import say
 from wan_r1.errors import WanR1Error
@@ -14,9 +14,14 @@ from wan_r1.errors import WanR1Error
 __all__ = ["COMMANDS", "build_parser", "main"]
 
 COMMANDS: dict[str, Command] = {
+    "demo": demo.COMMAND,
     "make": make.COMMAND,
     "show": show.COMMAND,
+    "generate": generate.COMMAND,
     "score": score.COMMAND,
+    "sft": sft.COMMAND,
+    "rl": rl.COMMAND,
+    "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
 }
 """Name -> sub-command; one file and one line here each."""

@@ -61,6 +61,9 @@ class SFTRecipe:
     "judges the videos of evaluations"
     validation: EvaluationSettings = field(default_factory=EvaluationSettings)
     test: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(source=TEST, num_tasks=512))
+    "the final table; num_tasks = 0 leaves it out"
+    num_videos: int = 12
+    "test tasks whose videos are kept for the report"
     score_workers: int = 1
     "processes that score videos; 0 scores in the main process"
     device: str | None = None

@@ -1,0 +1,145 @@
+"""The final table of a run: one policy before and after, on the same tasks with the same noise."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.cli.console import print_rows
+from wan_r1.evaluation.evaluate import Evaluation
+from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.metrics.statistics import mean_interval, paired_difference, proportion
+from wan_r1.metrics.vr_bench import SCRIPT, measure
+from wan_r1.rollout import Rollout
+from wan_r1.runs import RunFolder
+from wan_r1.tasks import family_of
+from wan_r1.trackers.sprite import SpriteTracker
+from wan_r1.types import Task, Track
+
+__all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_videos", "side_numbers"]
+
+INTERVAL_SEED = 0
+MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progress": "progress", "value": "reward"}
+
+
+def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
+    """One column of the table: means with 95 % intervals, numbers of tasks and layouts, VR-Bench's own metrics.
+
+    VR-Bench's metrics are of the rollouts that the evaluation kept; with none kept they are left out.
+    """
+    numbers: dict[str, Any] = {**evaluation.numbers, "n": len(tasks), "layouts": _num_layouts(tasks)}
+    for name, values in (("em", evaluation.em), ("sr", evaluation.sr)):
+        if values.shape[1] == 1:
+            interval = proportion(int(values.sum()), len(values))
+        else:
+            interval = mean_interval(values.mean(axis=1), seed=INTERVAL_SEED)
+        numbers[f"{name}_ci95"] = [interval.low, interval.high]
+    num_samples = evaluation.em.shape[1]
+    if num_samples > 1:
+        ks = [k for k in (1, 2, 4, 8, 16, 32) if k <= num_samples]
+        numbers["pass_at_k"] = {str(k): float(evaluation.pass_at(k).mean()) for k in ks}
+    return numbers | _vr_bench_numbers(evaluation.rollouts)
+
+
+def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+    """The paired difference of em and sr with 95 % intervals, and the share of the failures that is removed."""
+    numbers: dict[str, Any] = {}
+    for name, first, second in (("em", before.em, after.em), ("sr", before.sr, after.sr)):
+        interval = paired_difference(first.mean(axis=1), second.mean(axis=1), seed=INTERVAL_SEED)
+        numbers |= {name: interval.mean, f"{name}_ci95": [interval.low, interval.high]}
+    failures = 1 - float(before.em.mean())
+    numbers["failures_removed"] = numbers["em"] / failures if failures else 0.0
+    return numbers
+
+
+def plain_sampler(sampler: SamplerSettings) -> dict[str, Any]:
+    """The sampler for the summary: what differs from a plain ODE only where there is noise."""
+    plain: dict[str, Any] = {
+        "kernel": sampler.kernel,
+        "num_steps": sampler.num_steps,
+        "guidance_scale": sampler.guidance_scale,
+    }
+    if sampler.shift is not None:
+        plain["shift"] = sampler.shift
+    if sampler.stochastic_steps:
+        plain |= {"noise_level": sampler.noise_level, "sde_steps": list(sampler.sde_steps)}
+    return plain
+
+
+def save_videos(run: RunFolder, group: str, rollouts: Sequence[Rollout]) -> None:
+    """Keep these videos for the report, each with the agent's track and a shortest solution."""
+    tracker = SpriteTracker()
+    for index, rollout in enumerate(rollouts):
+        task = rollout.task
+        solution = task.solution.points if task.solution.unit == "image" else None
+        track = tracker(rollout.video, task).points[0] if task.objects else None
+        run.add_video(
+            rollout.video, group=group, task=f"{index:03d}", score=rollout.score, track=track, solution=solution
+        )
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """The table for people: before, after, paired difference with its 95 % interval."""
+    sides = [name for name in ("sft", "rl") if name in summary]
+    difference = summary.get("difference", {})
+    rows = [["", *("before" if name == "sft" else "after" for name in sides), *(["difference"] if difference else [])]]
+    for measure_name, label in MEASURES.items():
+        row = [label, *(f"{summary[name][measure_name]:.3f}" for name in sides)]
+        if difference:
+            row.append(_with_interval(difference, measure_name))
+        rows.append(row)
+    for count, label in (("n", "held-out tasks"), ("layouts", "distinct layouts")):
+        rows.append([label, *(str(summary[name][count]) for name in sides), *([""] if difference else [])])
+    print_rows(rows)
+    if difference:
+        print(f"failures removed: {difference['failures_removed']:.1%}", flush=True)
+
+
+def _with_interval(difference: dict[str, Any], name: str) -> str:
+    if name not in difference:
+        return ""
+    low, high = difference[f"{name}_ci95"]
+    return f"{difference[name]:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _num_layouts(tasks: Sequence[Task]) -> int | None:
+    """Distinct layouts up to symmetry; None for a family whose tasks have no layout."""
+    keys = set()
+    for task in tasks:
+        layout_key = getattr(family_of(task), "layout_key", None)
+        if layout_key is None:
+            return None
+        keys.add(layout_key(task))
+    return len(keys)
+
+
+def _vr_bench_numbers(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """VR-Bench's SR, PR, EM and SD (mean where it exists) of the rollouts, on the sprite track of the agent."""
+    tracker, results = SpriteTracker(), []
+    for rollout in rollouts:
+        task = rollout.task
+        if not task.objects or not task.goals or task.solution.unit != "image":
+            return {}
+        points = _without_gaps(tracker(rollout.video, task), task)
+        results.append(measure(points, [task.solution.points], task.goals[0], SCRIPT))
+    if not results:
+        return {}
+    numbers = {
+        "vr_bench_sr": float(np.mean([each.success for each in results])),
+        "vr_bench_pr": float(np.mean([each.precision for each in results])),
+        "vr_bench_em": float(np.mean([each.exact for each in results])),
+    }
+    deviations = [each.deviation for each in results if each.deviation is not None]
+    return numbers | ({"vr_bench_sd": float(np.mean(deviations))} if deviations else {})
+
+
+def _without_gaps(track: Track, task: Task) -> NDArray[np.float32]:
+    """Points [T, 2] of the first object; a frame without it repeats the point before, as VR-Bench does."""
+    points: NDArray[np.float32] = track.points[0].copy()
+    last = np.asarray(next(iter(task.objects.values())).center, dtype=np.float32)
+    for index, point in enumerate(points):
+        if np.isfinite(point).all():
+            last = point.copy()
+        points[index] = last
+    return points

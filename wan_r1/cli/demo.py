@@ -1,0 +1,56 @@
+"""`wan-r1 demo`: the main job on the shipped model, in minutes."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from wan_r1.cli.command import Command, add_json_option
+from wan_r1.cli.console import say
+from wan_r1.errors import ConfigError
+
+__all__ = ["COMMAND"]
+
+RECIPES = ("demo.toml", "demo_quick.toml")
+"""Files of wan_r1/assets: the demo, and the smaller one of --quick."""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="smaller numbers, under two minutes")
+    parser.add_argument("--seed", metavar="S", type=int, default=1, help="seed of the training")
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="run folder; written anew")
+    add_json_option(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from importlib.resources import as_file, files
+
+    from wan_r1.cli.recipe import RLRecipe, load_recipe
+    from wan_r1.cli.rl import run_recipe
+    from wan_r1.runs import RunFolder
+
+    run = RunFolder(args.out)
+    if run.recipe.exists() or run.metrics.exists():
+        shutil.rmtree(run.path)
+    elif run.path.is_dir() and any(run.path.iterdir()):
+        raise ConfigError(f"--out {args.out}: a folder with other files; choose another one")
+    say("wan-r1 demo: reinforcement learning with a verifiable reward, on the shipped wan-tiny after SFT")
+    overrides = [f"run={_toml(args.out)}", f"rl.seed={args.seed}", f"tasks.seed={args.seed}"]
+    with as_file(files("wan_r1") / "assets" / RECIPES[args.quick]) as recipe:
+        return run_recipe(load_recipe(recipe, RLRecipe, overrides), as_json=args.json)
+
+
+def _toml(path: Path) -> str:
+    text = str(path)
+    if "'" in text or "\n" in text:
+        raise ConfigError(f"--out {text!r}: choose a folder without quotes and line breaks")
+    return f"'{text}'"
+
+
+COMMAND = Command(
+    summary="see RL beat SFT on held-out mazes, in minutes",
+    description="The main job on the shipped small model: judge it on held-out mazes, train it with the trajectory\n"
+    "reward, judge it again, print the table and write a run folder with report.html. Needs two cores and no network.",
+    examples=("wan-r1 demo", "wan-r1 demo --quick", "wan-r1 demo --seed 2 --out runs/demo2"),
+    add_arguments=_add_arguments,
+    run=_run,
+)

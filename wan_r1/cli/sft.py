@@ -1,0 +1,150 @@
+"""`wan-r1 sft`: supervised fine-tuning by a recipe."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wan_r1.cli.command import DONE, Command, add_json_option
+from wan_r1.cli.console import print_json, progress, say
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wan_r1.cli.recipe import SFTRecipe
+    from wan_r1.policies.wan import WanPolicy
+    from wan_r1.rewards import ScorePool
+    from wan_r1.runs import RunFolder
+    from wan_r1.training.data import Encoded
+    from wan_r1.training.distributed import World
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="a TOML file")
+    parser.add_argument(
+        "overrides", metavar="section.key=value", nargs="*", help="settings in place of the recipe's; values are TOML"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the run folder")
+    add_json_option(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    import torch
+
+    from wan_r1.cli.comparison import print_summary
+    from wan_r1.cli.recipe import SFTRecipe, load_recipe
+    from wan_r1.cli.wiring import load_policy
+    from wan_r1.config import dump
+    from wan_r1.reports.page import write_page
+    from wan_r1.rewards import ScorePool
+    from wan_r1.runs import RunFolder
+    from wan_r1.training.distributed import join_world
+
+    began = time.monotonic()
+    recipe = load_recipe(args.recipe, SFTRecipe, args.overrides)
+    torch.set_num_threads(recipe.threads)
+    world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
+    if world.is_main:
+        run.start(dump(recipe), resume=args.resume)
+    policy = load_policy(recipe.policy, None, world.device)
+    examples = _encode(recipe, policy)
+    with ScorePool(recipe.reward, recipe.score_workers) as scorer:
+        weights = _train(recipe, policy, examples, scorer, run, world, args.resume)
+        if not world.is_main:
+            return DONE
+        with policy.weights(weights):
+            policy.save(run.path / "model")
+            summary = _judge(recipe, policy, scorer, run, began)
+    write_page(run.report, [run])
+    if args.json:
+        print_json(summary)
+    elif summary:
+        print_summary(summary)
+    say(f"report: {run.report}; model: {run.path / 'model'}")
+    return DONE
+
+
+def _encode(recipe: "SFTRecipe", policy: "WanPolicy") -> "Encoded":
+    from wan_r1.training.data import encode_examples
+
+    cache = None if recipe.cache is None else Path(recipe.cache)
+    with progress("encoding videos", recipe.num_examples) as advance:
+        done = 0
+
+        def report(what: str, now: int, total: int) -> None:
+            nonlocal done
+            advance(now - done)
+            done = now
+
+        return encode_examples(policy, recipe.data, recipe.num_examples, cache, report)
+
+
+def _train(
+    recipe: "SFTRecipe",
+    policy: "WanPolicy",
+    examples: "Encoded",
+    scorer: "ScorePool",
+    run: "RunFolder",
+    world: "World",
+    resume: bool,
+) -> "dict[str, Tensor]":
+    """Train, and return the average of the weights."""
+    from wan_r1.cli.wiring import evaluation_of, reporter
+    from wan_r1.training.checkpoint import read_checkpoint, without_prefix
+    from wan_r1.training.sft import SFTTrainer
+
+    with reporter("training", recipe.sft.steps, run) as report:
+        SFTTrainer(
+            policy=policy,
+            examples=examples,
+            settings=recipe.sft,
+            optimizer=recipe.optimizer,
+            run=run,
+            world=world,
+            evaluate=evaluation_of(scorer, recipe.validation),
+            report=report,
+        ).train(resume=resume)
+    tensors, _ = read_checkpoint(run.checkpoints / "last")
+    return {name: value.to(policy.device) for name, value in without_prefix("average", tensors).items()}
+
+
+def _judge(
+    recipe: "SFTRecipe", policy: "WanPolicy", scorer: "ScorePool", run: "RunFolder", began: float
+) -> dict[str, Any]:
+    """The policy on the test tasks: summary.json and videos; empty without test tasks."""
+    from wan_r1.cli.comparison import plain_sampler, save_videos, side_numbers
+    from wan_r1.cli.wiring import evaluate_with
+    from wan_r1.runs import write_json
+
+    if not recipe.test.num_tasks:
+        return {}
+    say(f"evaluating on {recipe.test.num_tasks} held-out tasks")
+    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks)
+    tasks = recipe.test.source.tasks(0, recipe.test.num_tasks)
+    sampler = plain_sampler(recipe.test.sampler)
+    summary = {
+        "algorithm": "sft",
+        "sampler": sampler,
+        "sft": side_numbers(result, tasks),
+        "seconds": time.monotonic() - began,
+    }
+    save_videos(run, "after", result.rollouts[: recipe.num_videos])
+    write_json(run.summary, summary)
+    return summary
+
+
+COMMAND = Command(
+    summary="train on videos that show the solution",
+    description="Supervised fine-tuning by a recipe, on solver videos of tasks or on your own videos\n"
+    '(data.name = "videos", data.path = a folder with metadata.csv: video,prompt,input_image).\n'
+    "The run folder gets the resolved recipe, metrics, checkpoints, summary.json, a diffusers folder (model/) and report.html.",
+    examples=(
+        "wan-r1 sft recipes/sft/maze_tiny.toml",
+        "wan-r1 sft recipes/sft/maze_tiny.toml data.name=videos data.path=data/mine run=runs/mine",
+        "wan-r1 sft recipes/sft/maze_tiny.toml --resume",
+    ),
+    add_arguments=_add_arguments,
+    run=_run,
+)
