@@ -109,6 +109,8 @@ def _efficiency(task: Task, track: Track) -> float:
     """Length of the solution / length of the way gone, at most 1; steps below half the agent's size are not counted."""
     box = next(iter(task.objects.values()))
     points = track.points[0][track.seen[0]].astype(np.float64)
+    if not len(points):
+        return 0.0
     gone, here = 0.0, points[0]
     for point in points[1:]:
         step = float(np.hypot(*((point - here) / (box.width, box.height))))
