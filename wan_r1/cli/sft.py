@@ -139,7 +139,8 @@ COMMAND = Command(
     summary="train on videos that show the solution",
     description="Supervised fine-tuning by a recipe, on solver videos of tasks or on your own videos\n"
     '(data.name = "videos", data.path = a folder with metadata.csv: video,prompt,input_image).\n'
-    "The run folder gets the resolved recipe, metrics, checkpoints, summary.json, a diffusers folder (model/) and report.html.",
+    "The run folder gets the resolved recipe, metrics, checkpoints, summary.json, a diffusers folder (model/) and\n"
+    "report.html.",
     examples=(
         "wan-r1 sft recipes/sft/maze_tiny.toml",
         "wan-r1 sft recipes/sft/maze_tiny.toml data.name=videos data.path=data/mine run=runs/mine",

@@ -17,6 +17,7 @@ from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.tasks import family_of, make_tasks
+from wan_r1.training.distributed import World
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
 
@@ -111,15 +112,21 @@ def encode_examples(
     cache: Path | None,
     progress: Progress,
     batch_size: int = 32,
+    world: World | None = None,
 ) -> Encoded:
-    """Encode `num_examples` examples (a folder: its rows), or read them from the cache folder if they are there."""
+    """Encode `num_examples` examples (a folder: its rows), or read them from the cache folder if they are there.
+
+    Several processes share the work; every one gets all examples.
+    """
+    world = world or World()
     rows = source.rows() if isinstance(source, VideoFolder) else None
     total = num_examples if rows is None else len(rows)
     key = _fingerprint(policy, source, total)
     stored = _read_cache(cache, key)
     if stored is None:
-        stored = _encode_all(policy, source, rows, total, progress, batch_size)
-        _write_cache(cache, key, stored)
+        stored = _encode_all(policy, source, rows, total, progress, batch_size, world)
+        if world.is_main:
+            _write_cache(cache, key, stored)
     tensors, prompts = stored
     blank = np.zeros((policy.config.height, policy.config.width, 3), dtype=np.uint8)
     return Encoded(
@@ -137,21 +144,25 @@ def _encode_all(
     total: int,
     progress: Progress,
     batch_size: int,
+    world: World,
 ) -> tuple[dict[str, Tensor], list[str]]:
-    latents, firsts, index, prompts = [], [], [], dict[str, int]()
-    for start in range(0, total, batch_size):
-        stop = min(total, start + batch_size)
-        texts, videos = _examples(policy, source, rows, start, stop)
+    latents, firsts, texts = [], [], list[str]()
+    mine = world.share(total)
+    for start in range(mine.start, mine.stop, batch_size):
+        stop = min(mine.stop, start + batch_size)
+        prompts, videos = _examples(policy, source, rows, start, stop)
         latents.append(policy.encode_video(videos).half())
         firsts.append(_first_latents(policy, videos, latents[-1]))
-        index += [prompts.setdefault(text, len(prompts)) for text in texts]
-        progress("encoding videos", stop, total)
+        texts += prompts
+        progress("encoding videos", stop - mine.start, len(mine))
+    texts = world.gather_texts(texts)
+    distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
     tensors = {
-        "latents": torch.cat(latents),
-        "first_latents": torch.cat(firsts),
-        "prompt_index": torch.tensor(index, dtype=torch.long),
+        "latents": world.gather(torch.cat(latents)),
+        "first_latents": world.gather(torch.cat(firsts)),
+        "prompt_index": torch.tensor([distinct[text] for text in texts], dtype=torch.long),
     }
-    return tensors, list(prompts)
+    return tensors, list(distinct)
 
 
 def _examples(

@@ -61,6 +61,14 @@ class World:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
+    def gather_texts(self, texts: list[str]) -> list[str]:
+        """Texts of all processes, in the order of ranks."""
+        if self.size == 1:
+            return texts
+        parts: list[list[str]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(parts, texts)
+        return [text for part in parts for text in part]
+
     def barrier(self) -> None:
         """Wait for all processes."""
         if self.size > 1:

@@ -1,0 +1,144 @@
+"""Build the shipped wan-tiny from nothing: autoencoder, then supervised fine-tuning. Run by `make tiny`; resumable.
+
+    python benchmarks/build_tiny.py --run runs/tiny            # both stages, then the folder runs/tiny/wan-tiny
+    python benchmarks/build_tiny.py --run runs/tiny --install  # and put it into wan_r1/assets
+
+Stage 1 trains the autoencoder on synthetic clips (wan_r1/tasks/scenes.py) and measures it on held-out mazes. Stage 2 is
+`wan-r1 sft recipes/sft/maze_tiny.toml` on the folder of stage 1. Both leave logs in the run folder.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wan_r1.cli.console import progress, say
+from wan_r1.cli.main import main as wan_r1
+from wan_r1.policies.tiny import TinySpec, build_tiny
+from wan_r1.policies.wan import WanConfig
+from wan_r1.rewards import TrajectoryReward
+from wan_r1.tasks import make_tasks
+from wan_r1.tasks.scenes import random_scene
+from wan_r1.tasks.skins import SKINS
+from wan_r1.training.checkpoint import read_checkpoint, without_prefix
+from wan_r1.training.data import solver_videos
+from wan_r1.training.vae import VAESettings, latent_statistics, train_vae
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "sft" / "maze_tiny.toml"
+ASSETS = Path(__file__).parent.parent / "wan_r1" / "assets" / "wan-tiny"
+NUM_FRAMES, SIZE = 17, 80
+NUM_CHECKED = 512
+
+SPEC = TinySpec(vae_base_dim=16, vae_decoder_base_dim=12, dim_mult=(1, 2, 2), num_res_blocks=1)
+
+
+def train_autoencoder(run: Path, settings: VAESettings) -> dict[str, Any]:
+    """Train the autoencoder (or read it back) and return its weights; a log line for every 50 steps."""
+    from diffusers import AutoencoderKLWan
+
+    from wan_r1.policies.tiny import tiny_vae_config
+
+    torch.manual_seed(settings.seed)
+    vae = AutoencoderKLWan(**tiny_vae_config(SPEC))
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
+    log = run / "vae.jsonl"
+    sums: dict[str, float] = {}
+    with progress("autoencoder", settings.steps) as advance:
+
+        def report(numbers: dict[str, float]) -> None:
+            for name, value in numbers.items():
+                sums[name] = sums.get(name, 0.0) + value / 50
+            advance(1, f"psnr {numbers['psnr']:.1f} dB")
+            if (int(numbers["step"]) + 1) % 50 == 0:
+                with log.open("a") as file:
+                    file.write(json.dumps(sums | {"step": numbers["step"] + 1}) + "\n")
+                sums.clear()
+
+        train_vae(vae, settings, run / "vae", resume=True, report=report)
+    return without_prefix("vae", read_checkpoint(run / "vae")[0])
+
+
+def build_base(run: Path, weights: dict[str, Any]) -> Path:
+    """The folder runs/tiny/base: trained autoencoder with latents of unit variance, random transformer."""
+    from diffusers import AutoencoderKLWan
+
+    base = run / "base"
+    prompts = [make_tasks("maze", 0, 1, skin=skin)[0].prompt for skin in SKINS]
+    build_tiny(base, SPEC, prompts)
+    vae = AutoencoderKLWan.from_pretrained(base / "vae")
+    vae.load_state_dict(weights)
+    rng = np.random.default_rng(1)
+    mazes = solver_videos(make_tasks("maze", 2, 128, split="train"), NUM_FRAMES, SIZE)
+    clips = [*mazes, *(random_scene(rng, NUM_FRAMES, SIZE) for _ in range(32))]
+    mean, std = latent_statistics(vae, iter(clips))
+    vae.register_to_config(latents_mean=mean, latents_std=std)
+    vae.save_pretrained(base / "vae")
+    return base
+
+
+def check_autoencoder(base: Path) -> dict[str, float]:
+    """Round trip of held-out maze videos: PSNR, share of videos whose path is read unchanged, milliseconds."""
+    policy = WanConfig(path=str(base), train="nothing").load()
+    reward = TrajectoryReward()
+    tasks = make_tasks("maze", 3, NUM_CHECKED, split="test")
+    psnr, same, decode_s = [], [], 0.0
+    for first in range(0, NUM_CHECKED, 32):
+        chosen = tasks[first : first + 32]
+        videos = solver_videos(chosen, NUM_FRAMES, SIZE)
+        latents = policy.encode_video(videos)
+        began = time.process_time()
+        decoded = policy.decode(latents)
+        decode_s += time.process_time() - began
+        error = ((decoded.astype(np.float64) - videos) ** 2).mean(axis=(1, 2, 3, 4))
+        psnr += (10 * np.log10(255**2 / error)).tolist()
+        verdicts = [reward(task, video).verdict for task, video in zip(chosen, decoded, strict=True)]
+        same += [v is not None and v.optimal for v in verdicts]
+    return {
+        "videos": NUM_CHECKED,
+        "psnr_mean": float(np.mean(psnr)),
+        "psnr_min": float(np.min(psnr)),
+        "same_path": float(np.mean(same)),
+        "decode_ms": 1000 * decode_s / NUM_CHECKED,
+    }
+
+
+def main() -> int:
+    """Both stages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/tiny"))
+    parser.add_argument("--vae-steps", type=int, default=VAESettings().steps)
+    parser.add_argument("--vae-only", action="store_true")
+    parser.add_argument("--install", action="store_true", help="replace wan_r1/assets/wan-tiny")
+    parser.add_argument("overrides", nargs="*", help="section.key=value for the recipe of stage 2")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", category=UserWarning)
+    torch.set_num_threads(1)
+    args.run.mkdir(parents=True, exist_ok=True)
+    base = args.run / "base"
+    if not (base / "model_index.json").exists():
+        build_base(args.run, train_autoencoder(args.run, VAESettings(steps=args.vae_steps)))
+        facts = check_autoencoder(base)
+        (args.run / "vae_check.json").write_text(json.dumps(facts, indent=1))
+        say(f"autoencoder: {facts}")
+    if args.vae_only:
+        return 0
+    sft = args.run / "sft"
+    resume = ["--resume"] if (sft / "metrics.jsonl").exists() else []
+    code = wan_r1(["sft", str(RECIPE), f"policy.path={base}", f"run={sft}", *args.overrides, *resume])
+    if code == 0 and args.install:
+        shutil.rmtree(ASSETS, ignore_errors=True)
+        WanConfig(path=str(sft / "model"), train="full").load().save(ASSETS, "float16")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

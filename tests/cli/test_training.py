@@ -1,0 +1,220 @@
+"""sft, rl, evaluate and generate on a model of a few thousand weights: files, tables, resuming, errors."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from wan_r1.cli.main import main
+from wan_r1.runs import RunFolder, read_json
+from wan_r1.video import read_video
+
+SMALL = {
+    "num_heads": 1,
+    "head_dim": 8,
+    "num_layers": 1,
+    "ffn_dim": 16,
+    "freq_dim": 16,
+    "text_dim": 8,
+    "vae_base_dim": 4,
+    "vae_decoder_base_dim": 4,
+    "z_dim": 4,
+    "dim_mult": (1, 1, 1),
+    "num_res_blocks": 1,
+}
+POLICY = """
+score_workers = 0
+num_videos = 2
+[policy]
+path = "{model}"
+num_frames = 9
+[validation]
+num_tasks = 2
+[validation.sampler]
+num_steps = 2
+[test]
+num_tasks = 3
+[test.sampler]
+num_steps = 2
+"""
+RL = """
+run = "{run}"
+{policy}
+[rl]
+iterations = 2
+tasks_per_iteration = 2
+group_size = 2
+batch_size = 4
+evaluate_every = 1
+checkpoint_every = 1
+[algorithm]
+name = "nft"
+updates = 1
+[algorithm.sampler]
+num_steps = 2
+"""
+SFT = """
+run = "{run}"
+num_examples = 6
+{policy}
+[sft]
+steps = 4
+batch_size = 2
+log_every = 2
+evaluate_every = 4
+checkpoint_every = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    from wan_r1.policies.tiny import TinySpec, build_tiny
+    from wan_r1.tasks import make_task
+
+    return build_tiny(tmp_path_factory.mktemp("model"), TinySpec(**SMALL), [make_task("maze", 0).prompt])
+
+
+def write_recipe(folder, text, model):
+    path = folder / "recipe.toml"
+    path.write_text(text.format(run=folder / "run", policy=POLICY.format(model=model)))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, model):
+    """A finished RL run: its recipe and its folder."""
+    folder = tmp_path_factory.mktemp("rl")
+    recipe = write_recipe(folder, RL, model)
+    assert main(["rl", recipe, "--json"]) == 0
+    return recipe, RunFolder(folder / "run")
+
+
+def test_rl_leaves_table_videos_model_and_report(trained):
+    _, run = trained
+    summary = read_json(run.summary)
+    assert {"algorithm", "sampler", "sft", "rl", "difference", "seconds"} <= set(summary)
+    assert summary["algorithm"] == "nft"
+    assert {"em", "sr", "n", "layouts", "vr_bench_em"} <= set(summary["rl"])
+    assert summary["rl"]["n"] == 3
+    assert {"em", "em_ci95", "failures_removed"} <= set(summary["difference"])
+    assert [entry.group for entry in run.read_videos()] == ["before", "before", "after", "after"]
+    assert (run.path / "model" / "model_index.json").exists()
+    assert "<h2>Before and after" in run.report.read_text()
+    assert [line["step"] for line in run.read_metrics()] == [1, 2]
+    assert {"reward/mean", "rollout/em", "validation/em", "validation/em_low"} <= set(run.read_metrics()[0])
+
+
+def test_the_recipe_in_the_run_folder_is_complete_and_loads(trained):
+    from wan_r1.cli.recipe import RLRecipe, load_recipe
+
+    recipe, run = trained
+    assert load_recipe(run.recipe, RLRecipe, []) == load_recipe(recipe, RLRecipe, [])
+    assert load_recipe(run.recipe, RLRecipe, []).test.source.settings == {"split": "test"}
+
+
+def test_rl_refuses_to_write_over_a_run(trained, capsys):
+    recipe, _ = trained
+    assert main(["rl", recipe]) == 2
+    assert "already holds a run; pass --resume" in capsys.readouterr().err
+
+
+def test_a_resumed_run_ends_like_an_uninterrupted_one(trained, model, tmp_path):
+    recipe = write_recipe(tmp_path, RL, model)
+    assert main(["rl", recipe, "rl.iterations=1"]) == 0
+    assert main(["rl", recipe, "--resume"]) == 0
+    lines, whole = RunFolder(tmp_path / "run").read_metrics(), trained[1].read_metrics()
+    assert [line["step"] for line in lines] == [1, 2]
+    for key in ("reward/mean", "validation/value", "update_0/loss"):
+        assert lines[1][key] == pytest.approx(whole[1][key], abs=1e-6)
+
+
+def test_evaluate_takes_a_model_folder_a_run_and_a_checkpoint(trained, capsys):
+    recipe, run = trained
+    results = []
+    for checkpoint in (run.path / "model", run.checkpoints / "last", run.path):
+        argv = ["evaluate", "policy", recipe, "--checkpoint", str(checkpoint), "--num-tasks", "2", "--num-samples", "2"]
+        assert main([*argv, "--json"]) == 0
+        results.append(json.loads(capsys.readouterr().out))
+    assert results[0]["n"] == 2
+    assert set(results[0]["pass_at_k"]) == {"1", "2"}
+    assert results[0]["value"] == pytest.approx(results[1]["value"], abs=1e-6)
+
+
+def test_evaluate_prints_a_table(trained, capsys):
+    assert main(["evaluate", "policy", trained[0], "--num-tasks", "2"]) == 0
+    assert "solved by a shortest way (em)" in capsys.readouterr().out
+
+
+def test_sft_trains_on_tasks_and_reports(model, tmp_path, capsys):
+    assert main(["sft", write_recipe(tmp_path, SFT, model), "--json"]) == 0
+    run = RunFolder(tmp_path / "run")
+    assert json.loads(capsys.readouterr().out)["sft"]["n"] == 3
+    assert (run.path / "model" / "model_index.json").exists()
+    assert "loss" in run.read_metrics()[0]
+    assert "held-out" in run.report.read_text()
+
+
+def test_sft_trains_on_a_folder_of_videos(model, tmp_path):
+    videos = tmp_path / "videos"
+    assert main(["make", "maze", "--num", "3", "--out", str(videos), "--frames", "9"]) == 0
+    overrides = ["data.name=videos", f"data.path='{videos}'", "test.num_tasks=0", "sft.evaluate_every=0"]
+    assert main(["sft", write_recipe(tmp_path, SFT, model), *overrides]) == 0
+    assert not RunFolder(tmp_path / "run").summary.exists()
+
+
+def test_generate_makes_the_same_videos_each_time_and_scores_them(model, tmp_path, capsys):
+    assert main(["make", "maze", "--level", "easy", "--num", "1", "--out", str(tmp_path / "data")]) == 0
+    state = tmp_path / "data" / "states" / "easy_0001.json"
+    argv = [
+        "generate",
+        "--policy",
+        str(model),
+        "--state",
+        str(state),
+        "--frames",
+        "9",
+        "--steps",
+        "2",
+        "--device",
+        "cpu",
+    ]
+    assert main([*argv, "--num-samples", "2", "--score", "--json", "--out", str(tmp_path / "a")]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert main([*argv, "--num-samples", "1", "--out", str(tmp_path / "b")]) == 0
+    assert [set(video) for video in result["videos"]] == [{"file", "value", "parts", "verdict"}] * 2
+    first, second = (read_video(tmp_path / "a" / f"easy_0001_{index}.mp4") for index in (0, 1))
+    assert first.shape == (9, 80, 80, 3)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, read_video(tmp_path / "b" / "easy_0001_0.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["rl.itterations=3"], 'rl.itterations: unknown key. Did you mean "iterations"?'),
+        (["policy.num_frames=80"], "Wan needs 4n + 1 frames"),
+        (["policy.path=nowhere"], "nowhere: no such model folder"),
+        (["algorithm.name=ppo"], '"ppo": expected one of "grpo", "nft"'),
+        (["tasks.family=chess"], "family 'chess': unknown"),
+        (["tasks.settings.level=huge"], "level 'huge': unknown"),
+        (["--resume"], "no checkpoint here"),
+    ],
+)
+def test_a_wrong_recipe_is_one_clear_line_and_code_2(model, tmp_path, capsys, overrides, message):
+    assert main(["rl", write_recipe(tmp_path, RL, model), "test.num_tasks=0", *overrides]) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.startswith("wan-r1: error: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code_2(trained, tmp_path, capsys):
+    recipe, run = trained
+    assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path / "none")]) == 2
+    assert "none: no checkpoint here" in capsys.readouterr().err
+    shutil.copytree(run.checkpoints / "last", tmp_path / "cut")
+    data = (tmp_path / "cut" / "tensors.safetensors").read_bytes()
+    (tmp_path / "cut" / "tensors.safetensors").write_bytes(data[: len(data) // 2])
+    assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path / "cut")]) == 2
+    assert "damaged checkpoint" in capsys.readouterr().err
