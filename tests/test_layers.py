@@ -12,10 +12,11 @@ MAX_FILE_LINES = 400
 
 WORLD = {"types", "errors", "video", "tasks", "trackers", "metrics", "rewards"}
 MODEL = {"flow", "policies"}
-BRIDGE = WORLD | MODEL | {"rollout", "runs", "clock"}
+BRIDGE = WORLD | MODEL | {"rollout", "runs", "clock", "distributed"}
 ALLOWED = {
     "errors": set(),
     "clock": set(),
+    "distributed": {"errors"},
     "types": {"errors"},
     "config": {"errors"},
     "video": {"types", "errors"},

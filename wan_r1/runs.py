@@ -11,8 +11,12 @@
       report.html        written by `wan-r1 report`
 
 Groups of metrics that the report draws: `reward/mean`, `reward/std`; `rollout/em`, `rollout/sr`; `validation/em` with
-`validation/em_low` and `validation/em_high` (95 % interval); `part/NAME` (reward parts); `seconds/PHASE`;
-`pass_at_k/before_K` and `pass_at_k/after_K`; any other group gets a plain plot.
+`validation/em_low` and `validation/em_high` (95 % interval); `part/NAME` (reward parts);
+`seconds/PHASE`; any other group, and any number without one, gets a plain plot.
+
+summary.json holds one object for each system that was judged ("sft", "rl", controls), each with em, sr, n, layouts and,
+if given, em_ci95 and pass_at_k {"1": ..}; beside them algorithm, sampler, seconds and
+difference {"em", "em_ci95", "failures_removed"}.
 
 Every file is written whole or not at all: temporary file, fsync, rename. A write that fails (a full disk, say) raises
 CheckpointError with the path and leaves the previous file as it was.

@@ -32,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.cli.recipe import load_any
     from wan_r1.cli.wiring import evaluate_with, load_policy
     from wan_r1.rewards import ScorePool
-    from wan_r1.training.distributed import join_world
+    from wan_r1.distributed import join_world
 
     recipe = load_any(args.recipe, args.overrides)
     torch.set_num_threads(recipe.threads)

@@ -74,7 +74,7 @@ def _sample(args: argparse.Namespace, task: Any) -> Any:
     from wan_r1.policies.policy import draw_latents
     from wan_r1.policies.wan import WanConfig
     from wan_r1.tasks import task_seed
-    from wan_r1.training.distributed import join_world
+    from wan_r1.distributed import join_world
 
     torch.set_num_threads(1)
     policy = WanConfig(

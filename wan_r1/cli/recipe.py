@@ -55,6 +55,8 @@ class SFTRecipe:
     "tasks to render; a folder of videos is taken whole"
     cache: str | None = None
     "folder for encoded examples; none encodes them in each run"
+    fresh: bool = False
+    "start from random transformer weights (seed: sft.seed) instead of those in the folder"
     sft: SFTSettings = field(default_factory=SFTSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     reward: Any = field(default_factory=TrajectoryReward, metadata=choose(REWARDS, own_code=True))
@@ -100,6 +102,13 @@ class RLRecipe:
     "none takes a GPU if there is one"
     threads: int = 1
     "torch threads on the CPU; two threads on a busy machine are slower than one"
+
+    def __post_init__(self) -> None:
+        if self.rl.noises_per_group == 1 and not self.algorithm.sampler.stochastic_steps:
+            raise ConfigError(
+                "rl.noises_per_group = 1 with a sampler without noise: all videos of a group would be the same; "
+                f"set rl.noises_per_group = {self.rl.group_size} (the group size), or a kernel with noise"
+            )
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wan_r1.policies.wan import WanPolicy
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.training.distributed import World
+    from wan_r1.distributed import World
 
 __all__ = ["COMMAND", "run_recipe"]
 
@@ -46,7 +46,7 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.training.distributed import join_world
+    from wan_r1.distributed import join_world
 
     began = time.monotonic()
     torch.set_num_threads(recipe.threads)
@@ -113,7 +113,7 @@ def _train(
             optimizer=recipe.optimizer,
             run=run,
             world=world,
-            evaluate=evaluation_of(scorer, recipe.validation),
+            evaluate=evaluation_of(scorer, recipe.validation, world),
             report=report,
         ).train(resume=resume, until=stop)
     best = run.checkpoints / "best"

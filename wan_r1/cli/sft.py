@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
     from wan_r1.training.data import Encoded
-    from wan_r1.training.distributed import World
+    from wan_r1.distributed import World
 
 __all__ = ["COMMAND"]
 
@@ -40,7 +40,7 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.training.distributed import join_world
+    from wan_r1.distributed import join_world
 
     began = time.monotonic()
     recipe = load_recipe(args.recipe, SFTRecipe, args.overrides)
@@ -49,7 +49,9 @@ def _run(args: argparse.Namespace) -> int:
     if world.is_main:
         run.start(dump(recipe), resume=args.resume)
     policy = load_policy(recipe.policy, None, world.device)
-    examples = _encode(recipe, policy)
+    if recipe.fresh:
+        policy.reset(recipe.sft.seed)
+    examples = _encode(recipe, policy, world)
     with ScorePool(recipe.reward, recipe.score_workers) as scorer:
         weights = _train(recipe, policy, examples, scorer, run, world, args.resume)
         if not world.is_main:
@@ -66,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _encode(recipe: "SFTRecipe", policy: "WanPolicy") -> "Encoded":
+def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World") -> "Encoded":
     from wan_r1.training.data import encode_examples
 
     cache = None if recipe.cache is None else Path(recipe.cache)
@@ -78,7 +80,7 @@ def _encode(recipe: "SFTRecipe", policy: "WanPolicy") -> "Encoded":
             advance(now - done)
             done = now
 
-        return encode_examples(policy, recipe.data, recipe.num_examples, cache, report)
+        return encode_examples(policy, recipe.data, recipe.num_examples, cache, report, world=world)
 
 
 def _train(
@@ -103,7 +105,7 @@ def _train(
             optimizer=recipe.optimizer,
             run=run,
             world=world,
-            evaluate=evaluation_of(scorer, recipe.validation),
+            evaluate=evaluation_of(scorer, recipe.validation, world),
             report=report,
         ).train(resume=resume)
     tensors, _ = read_checkpoint(run.checkpoints / "last")

@@ -13,6 +13,7 @@ from torch import Tensor
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
 from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.distributed import World
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.metrics.statistics import proportion
 from wan_r1.policies.wan import WanConfig, WanPolicy
@@ -52,7 +53,9 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
             parameter.copy_(weights[name])
 
 
-def evaluate_with(policy: WanPolicy, scorer: Scorer, settings: EvaluationSettings, keep: int = 0) -> Evaluation:
+def evaluate_with(
+    policy: WanPolicy, scorer: Scorer, settings: EvaluationSettings, keep: int = 0, world: World | None = None
+) -> Evaluation:
     """Judge the policy on the tasks of these settings; `keep` first tasks keep their videos."""
     return evaluate_policy(
         policy,
@@ -63,14 +66,17 @@ def evaluate_with(policy: WanPolicy, scorer: Scorer, settings: EvaluationSetting
         seed=settings.seed,
         batch_size=settings.batch_size,
         keep=keep,
+        world=world,
     )
 
 
-def evaluation_of(scorer: Scorer, settings: EvaluationSettings) -> Callable[[WanPolicy], dict[str, float]]:
+def evaluation_of(
+    scorer: Scorer, settings: EvaluationSettings, world: World
+) -> Callable[[WanPolicy], dict[str, float]]:
     """What trainers call: the numbers of an evaluation, with the 95 % interval of em."""
 
     def evaluate(policy: WanPolicy) -> dict[str, float]:
-        result = evaluate_with(policy, scorer, settings)
+        result = evaluate_with(policy, scorer, settings, world=world)
         interval = proportion(int(result.em[:, 0].sum()), len(result.em))
         return {**result.numbers, "em_low": interval.low, "em_high": interval.high}
 

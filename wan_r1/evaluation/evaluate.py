@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wan_r1.distributed import World
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.metrics.statistics import pass_at_k
 from wan_r1.policies.policy import Policy
@@ -55,20 +56,27 @@ def evaluate_policy(
     seed: int = 0,
     batch_size: int = 32,
     keep: int = 0,
+    world: World | None = None,
 ) -> Evaluation:
-    """Sample `num_samples` videos for each task, each with its own start noise, and judge them."""
+    """Sample `num_samples` videos for each task, each with its own start noise, and judge them.
+
+    Several processes share the tasks; every one gets all numbers, and the videos of its own tasks.
+    """
+    world = world or World()
+    mine = range(world.rank * len(tasks) // world.size, (world.rank + 1) * len(tasks) // world.size)
     batches = collect(
         policy,
-        tasks,
+        tasks[mine.start : mine.stop],
         scorer,
         sampler,
         group_size=num_samples,
         noises_per_group=num_samples,
         batch_size=batch_size,
         seed=seed,
+        first_task=mine.start,
         keep="result",
     )
-    scores = [score for batch in batches for score in batch.scores]
+    scores = world.gather_items([score for batch in batches for score in batch.scores])
     verdicts = [score.verdict for score in scores]
     shape = (len(tasks), num_samples)
     em = np.asarray([v is not None and v.optimal for v in verdicts]).reshape(shape)

@@ -267,6 +267,15 @@ class WanPolicy:
             for name, parameter in parameters.items():
                 parameter.data = kept[name]
 
+    @torch.no_grad()
+    def reset(self, seed: int) -> None:
+        """Random trainable weights, as a model of this shape starts out."""
+        for module in self.trained_modules().values():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                fresh = type(module).from_config(module.config)  # type: ignore[attr-defined]
+            module.load_state_dict(fresh.state_dict())
+
     def keep_reference(self) -> None:
         """Copies the trainable parameters for `reference`; needed once before training all weights."""
         self._reference = {name: value.detach().clone() for name, value in self.trainable_parameters().items()}

@@ -67,6 +67,12 @@ class RunFacts:
         return {key.removeprefix(f"{group}/"): self.series(key) for key in keys}
 
     @property
+    def single(self) -> dict[str, NDArray[np.float64]]:
+        """The metrics that belong to no group, such as `loss`, as NAME -> series."""
+        keys = dict.fromkeys(key for line in self.metrics for key in line if "/" not in key and key != "step")
+        return {key: self.series(key) for key in keys}
+
+    @property
     def groups(self) -> list[str]:
         """Names of the groups of metrics."""
         return list(dict.fromkeys(key.split("/")[0] for line in self.metrics for key in line if "/" in key))
@@ -100,14 +106,16 @@ def read_facts(run: RunFolder) -> RunFacts:
 
 def _sentence(summary: Mapping[str, Any]) -> str:
     """What came out, in one sentence."""
-    try:
-        before, after, removed = summary["sft"], summary["rl"], summary["difference"]["failures_removed"]
-    except KeyError:
-        return "This run has no final table yet."
+    if not {"sft", "rl", "difference"} <= summary.keys():
+        sft = summary.get("sft")
+        if not isinstance(sft, Mapping):
+            return "This run has no final table yet."
+        return f"After supervised training, {sft['em']:.1%} of {sft['n']} held-out tasks are solved by a shortest way."
+    before, after, removed = summary["sft"], summary["rl"], summary["difference"]["failures_removed"]
     verb = "removes" if removed >= 0 else "adds"
     return (
         f"Reinforcement learning with a verifiable reward {verb} {abs(removed):.0%} of the failures that supervised "
-        f"training leaves: {before['em']:.1%} of {before['n']} held-out mazes are solved by a shortest way before, "
+        f"training leaves: {before['em']:.1%} of {before['n']} held-out tasks are solved by a shortest way before, "
         f"{after['em']:.1%} after."
     )
 

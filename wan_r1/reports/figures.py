@@ -34,6 +34,7 @@ def figures(facts: RunFacts) -> list[str]:
     if before or after:
         drawn.append(plots.pass_at_k(before, after))
     others = [group for group in facts.groups if group not in DRAWN_TOGETHER]
+    drawn += [plots.metric_curves(_title(name), steps, {name: values}) for name, values in facts.single.items()]
     return drawn + [plots.metric_curves(_title(group), steps, facts.group(group)) for group in others]
 
 

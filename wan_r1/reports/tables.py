@@ -11,7 +11,7 @@ from wan_r1.runs import GROUPS
 __all__ = ["cards", "comparison_table", "result_table", "violation_table"]
 
 MEASURES = {"em": "Solved by a shortest way (EM)", "sr": "Solved (SR)"}
-COUNTS = {"n": "Mazes", "layouts": "Distinct layouts"}
+COUNTS = {"n": "Tasks", "layouts": "Distinct layouts"}
 
 
 def cards(facts: RunFacts) -> str:
@@ -50,13 +50,13 @@ def result_table(facts: RunFacts) -> str:
         rows.append(_row("td", cells))
     return (
         f'<h2>Result</h2><div class="tablebox"><table>{head}{"".join(rows)}</table></div>'
-        '<p class="note">In brackets: 95% intervals. The difference is paired: the same mazes before and after.</p>'
+        '<p class="note">In brackets: 95% intervals. The difference is paired: the same tasks before and after.</p>'
     )
 
 
 def comparison_table(all_facts: Sequence[RunFacts]) -> str:
     """One row for each run."""
-    head = _row("th", ["Run", "EM before", "EM after", "Difference", "Failures removed", "Mazes"])
+    head = _row("th", ["Run", "EM before", "EM after", "Difference", "Failures removed", "Tasks"])
     rows = []
     for facts in all_facts:
         sides = {side.name: side for side in facts.sides}

@@ -17,7 +17,7 @@ from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.tasks import family_of, make_tasks
-from wan_r1.training.distributed import World
+from wan_r1.distributed import World
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
 
@@ -155,7 +155,7 @@ def _encode_all(
         firsts.append(_first_latents(policy, videos, latents[-1]))
         texts += prompts
         progress("encoding videos", stop - mine.start, len(mine))
-    texts = world.gather_texts(texts)
+    texts = world.gather_items(texts)
     distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
     tensors = {
         "latents": world.gather(torch.cat(latents)),

@@ -31,7 +31,7 @@ from wan_r1.training.checkpoint import (
     write_checkpoint,
 )
 from wan_r1.training.data import TaskSource
-from wan_r1.training.distributed import World
+from wan_r1.distributed import World
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 
 __all__ = ["RLSettings", "RLTrainer"]

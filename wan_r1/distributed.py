@@ -7,6 +7,7 @@ one process with the same global batch.
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,8 @@ from torch import Tensor
 from wan_r1.errors import ConfigError
 
 __all__ = ["World", "join_world"]
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +64,13 @@ class World:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
-    def gather_texts(self, texts: list[str]) -> list[str]:
-        """Texts of all processes, in the order of ranks."""
+    def gather_items(self, items: list[Item]) -> list[Item]:
+        """Small picklable items of all processes, in the order of ranks."""
         if self.size == 1:
-            return texts
-        parts: list[list[str]] = [[] for _ in range(self.size)]
-        dist.all_gather_object(parts, texts)
-        return [text for part in parts for text in part]
+            return items
+        parts: list[list[Item]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(parts, items)
+        return [item for part in parts for item in part]
 
     def barrier(self) -> None:
         """Wait for all processes."""
