@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from own_reward import LastDigits
 
 from wan_r1.cli.main import main
 from wan_r1.runs import RunFolder, read_json
@@ -26,6 +27,9 @@ SMALL = {
 POLICY = """
 score_workers = 0
 num_videos = 2
+[reward]
+name = "own_reward:LastDigits"
+scale = 1000
 [policy]
 path = "{model}"
 num_frames = 9
@@ -45,6 +49,7 @@ run = "{run}"
 iterations = 2
 tasks_per_iteration = 2
 group_size = 2
+noises_per_group = 2
 batch_size = 4
 evaluate_every = 1
 checkpoint_every = 1
@@ -110,6 +115,7 @@ def test_the_recipe_in_the_run_folder_is_complete_and_loads(trained):
 
     recipe, run = trained
     assert load_recipe(run.recipe, RLRecipe, []) == load_recipe(recipe, RLRecipe, [])
+    assert load_recipe(run.recipe, RLRecipe, []).reward == LastDigits(scale=1000.0)
     assert load_recipe(run.recipe, RLRecipe, []).test.source.settings == {"split": "test"}
 
 
@@ -198,6 +204,7 @@ def test_generate_makes_the_same_videos_each_time_and_scores_them(model, tmp_pat
         (["algorithm.name=ppo"], '"ppo": expected one of "grpo", "nft"'),
         (["tasks.family=chess"], "family 'chess': unknown"),
         (["tasks.settings.level=huge"], "level 'huge': unknown"),
+        (["rl.noises_per_group=1"], "all videos of a group would be the same; set rl.noises_per_group = 2"),
         (["--resume"], "no checkpoint here"),
     ],
 )

@@ -67,7 +67,7 @@ def test_no_link_leads_out_of_the_page(page):
 def test_the_page_says_what_came_out_and_of_what_it_was_made(page):
     for text in (
         "removes 26% of the failures",
-        "35.5% of 256 held-out mazes",
+        "35.5% of 256 held-out tasks",
         "+16.5 points <small>[+10.2, +22.8]</small>",
         "35.5% <small>[29.9, 41.5]</small>",
         "Distinct layouts",
@@ -101,8 +101,9 @@ def test_what_a_run_says_is_escaped(tmp_path):
 def test_an_unfinished_run_gets_a_page_too(tmp_path):
     run = RunFolder(tmp_path / "short")
     run.start("")
-    run.append_metrics(1, {"reward/mean": 0.5, "loss/policy": float("nan")})
+    run.append_metrics(1, {"reward/mean": 0.5, "loss": float("nan")})
     page = render_page([run])
+    assert page.count("<svg") == 2
     assert "no final table yet" in page
     assert "<h2>Result" not in page
 
