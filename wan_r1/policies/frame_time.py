@@ -2,7 +2,7 @@
 
 diffusers takes a timestep per token where the first frame is given (`expand_timesteps`) and then keeps six modulation
 vectors for every token in every block. All tokens of a frame share theirs, so one set per frame gives the same result
-with a quarter less time and a third less activation memory. Weights, names and hooks stay those of the model.
+in less time (an eighth for wan-tiny) and less memory (a third of the activations). Weights, names and hooks stay.
 """
 
 from types import MethodType
@@ -11,11 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wan_r1.errors import CheckpointError
+
 __all__ = ["use_frame_timesteps"]
 
 
 def use_frame_timesteps(transformer: nn.Module) -> None:
     """Makes `transformer(timestep=...)` take [B, F], one timestep for each latent frame; all else stays the same."""
+    patch = transformer.config.patch_size  # type: ignore[union-attr]
+    if patch[0] != 1:  # type: ignore[index]
+        raise CheckpointError(f"transformer: patch size {patch} joins frames; one timestep per frame needs (1, h, w)")
     for block in transformer.blocks:  # type: ignore[union-attr]
         block.forward = MethodType(_block_forward, block)
     transformer.forward = MethodType(_forward, transformer)
@@ -24,15 +29,14 @@ def use_frame_timesteps(transformer: nn.Module) -> None:
 def _modulate(tokens: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """tokens [B, N, D] times 1 + scale plus shift, both [B, F, 1, D], frame by frame."""
     batch, frames, _, width = scale.shape
-    framed = tokens.view(batch, frames, -1, width)
-    return torch.addcmul(shift, framed, 1 + scale).view_as(tokens)
+    return (tokens.view(batch, frames, -1, width) * (1 + scale) + shift).view_as(tokens)
 
 
 def _gated_sum(tokens: Tensor, update: Tensor, gate: Tensor) -> Tensor:
     """tokens + update * gate in float32; tokens, update [B, N, D], gate [B, F, 1, D]."""
     batch, frames, _, width = gate.shape
     shape = (batch, frames, -1, width)
-    return torch.addcmul(tokens.float().view(shape), update.float().view(shape), gate).view_as(tokens)
+    return (tokens.float().view(shape) + update.float().view(shape) * gate).view_as(tokens)
 
 
 def _block_forward(block: Any, tokens: Tensor, context: Tensor, modulation: Tensor, rotary: Any) -> Tensor:

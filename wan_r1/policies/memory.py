@@ -26,18 +26,14 @@ and adapters. Counted with saved-tensor hooks; the test counts again."""
 BLOCK_BYTES_PER_FFN = 4
 """The same, per token and unit of the feed-forward layer."""
 
-TOKEN_TIME_BYTES_PER_WIDTH = 32
-"""The same where each token has its own timestep: its float32 modulation vectors, per token and unit of width."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleasedModel:
-    """What a released folder holds: the arguments of its transformer, number of experts, latent grid, kind of time."""
+    """What a released folder holds: the arguments of its transformer, number of experts, latent grid."""
 
     transformer: dict[str, Any]
     experts: int = 1
     spatial_factor: int = 8
-    expand_timesteps: bool = False
 
 
 def _transformer(heads: int, layers: int, ffn_dim: int, channels: int = 16, extra: int = 0) -> dict[str, Any]:
@@ -60,9 +56,7 @@ RELEASED: dict[str, ReleasedModel] = {
     "wan2.1-i2v-14b": ReleasedModel(
         transformer=_transformer(40, 40, 13824, extra=20) | {"image_dim": 1280, "added_kv_proj_dim": 5120}
     ),
-    "wan2.2-ti2v-5b": ReleasedModel(
-        transformer=_transformer(24, 30, 14336, channels=48), spatial_factor=16, expand_timesteps=True
-    ),
+    "wan2.2-ti2v-5b": ReleasedModel(transformer=_transformer(24, 30, 14336, channels=48), spatial_factor=16),
     "wan2.2-t2v-a14b": ReleasedModel(transformer=_transformer(40, 40, 13824), experts=2),
     "wan2.2-i2v-a14b": ReleasedModel(transformer=_transformer(40, 40, 13824, extra=20), experts=2),
 }
@@ -135,16 +129,15 @@ def estimate_memory(
     )
 
 
-def block_bytes(width: int, ffn_dim: int, expand_timesteps: bool) -> int:
+def block_bytes(width: int, ffn_dim: int) -> int:
     """Bytes per token that one transformer block keeps for its backward pass."""
-    per_width = BLOCK_BYTES_PER_WIDTH + (TOKEN_TIME_BYTES_PER_WIDTH if expand_timesteps else 0)
-    return per_width * width + BLOCK_BYTES_PER_FFN * ffn_dim
+    return BLOCK_BYTES_PER_WIDTH * width + BLOCK_BYTES_PER_FFN * ffn_dim
 
 
 def _activation_bytes(model: ReleasedModel, tokens: int, checkpointing: bool) -> int:
     settings = model.transformer
     dim = settings["num_attention_heads"] * settings["attention_head_dim"]
-    block = tokens * block_bytes(dim, settings["ffn_dim"], model.expand_timesteps)
+    block = tokens * block_bytes(dim, settings["ffn_dim"])
     layers: int = settings["num_layers"]
     return block + layers * tokens * 2 * dim if checkpointing else layers * block
 

@@ -26,6 +26,7 @@ from wan_r1.flow.schedule import NUM_TRAIN_TIMESTEPS, to_timesteps
 from wan_r1.policies.codec import VideoCodec
 from wan_r1.policies.conditioner import Conditioner, ImageEmbedder, WanKind
 from wan_r1.policies.folder import DTYPES, WanFolder, open_folder
+from wan_r1.policies.frame_time import use_frame_timesteps
 from wan_r1.policies.guidance import guide
 from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, load_lora, merged_state, save_lora
 from wan_r1.policies.policy import Condition
@@ -101,6 +102,9 @@ class WanPolicy:
         stored = torch.float32 if config.train == "full" else compute
         names = [part for part in ("transformer", "transformer_2") if part in folder.parts]
         self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(device) for name in names}
+        if self.kind == "ti2v":
+            for module in self._experts.values():
+                use_frame_timesteps(module)
         self._network: dict[str, Callable[..., Any]] = dict(self._experts)
         self._reference: dict[str, Tensor] = {}
         self._check_sizes()
@@ -184,7 +188,7 @@ class WanPolicy:
     def _run(self, name: str, latents: Tensor, timesteps: Tensor, text: Tensor, image_tokens: Tensor) -> Tensor:
         compute = DTYPES[self.config.dtype]
         if self.kind == "ti2v":
-            timesteps = timesteps[:, None] * self._token_mask()
+            timesteps = timesteps[:, None] * self.free_mask.view(1, -1)
         with torch.autocast(self.device.type, dtype=compute, enabled=compute != torch.float32):
             predicted: Tensor = self._network[name](
                 hidden_states=latents.to(compute),
@@ -194,13 +198,6 @@ class WanPolicy:
                 return_dict=False,
             )[0]
         return predicted.float()
-
-    def _token_mask(self) -> Tensor:
-        """[1, tokens] float32: 0 for the tokens of a given latent frame, 1 for the others."""
-        _, patch_height, patch_width = self._settings.patch_size
-        _, frames, height, width = self.latent_shape
-        per_frame = (height // patch_height) * (width // patch_width)
-        return self.free_mask.view(1, frames).float().repeat_interleave(per_frame, dim=1)
 
     # Latents.
 
