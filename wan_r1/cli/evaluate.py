@@ -31,8 +31,8 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.cli.comparison import plain_sampler, print_summary, side_numbers
     from wan_r1.cli.recipe import load_any
     from wan_r1.cli.wiring import evaluate_with, load_policy
-    from wan_r1.rewards import ScorePool
     from wan_r1.distributed import join_world
+    from wan_r1.rewards import ScorePool
 
     recipe = load_any(args.recipe, args.overrides)
     torch.set_num_threads(recipe.threads)

@@ -15,11 +15,18 @@ LONG_FRAMES = 81
 SHORT_LEVEL_PX = 128
 
 
-def add_family_options(parser: argparse.ArgumentParser) -> None:
+def add_family_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Add FAMILY and the options of its settings; what is not given keeps the default of the family."""
     from wan_r1.tasks import FAMILIES
 
-    parser.add_argument("family", metavar="FAMILY", choices=list(FAMILIES), help=f"one of: {', '.join(FAMILIES)}")
+    parser.add_argument(
+        "family",
+        metavar="FAMILY",
+        choices=list(FAMILIES),
+        nargs="?" if default else None,
+        default=default,
+        help=f"one of: {', '.join(FAMILIES)}",
+    )
     parser.add_argument("--level", metavar="L", help="difficulty, for example tiny, easy, medium, hard")
     parser.add_argument("--skin", metavar="NAME", help="theme of colours and shapes")
     parser.add_argument("--size", metavar="PX", type=positive, help="longer side in pixels (default: of the level)")

@@ -70,11 +70,11 @@ def _sample(args: argparse.Namespace, task: Any) -> Any:
     import torch
 
     from wan_r1.cli.recipe import shipped_folder
+    from wan_r1.distributed import join_world
     from wan_r1.evaluation.evaluate import EVALUATION_SAMPLER
     from wan_r1.policies.policy import draw_latents
     from wan_r1.policies.wan import WanConfig
     from wan_r1.tasks import task_seed
-    from wan_r1.distributed import join_world
 
     torch.set_num_threads(1)
     policy = WanConfig(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from wan_r1 import __version__
-from wan_r1.cli import demo, evaluate, generate, make, report, rl, score, sft, show
+from wan_r1.cli import audit, demo, evaluate, generate, make, report, rl, score, sft, show
 from wan_r1.cli.command import INTERRUPTED, WRONG_INPUT, Command
 from wan_r1.cli.console import say
 from wan_r1.errors import WanR1Error
@@ -22,6 +22,8 @@ COMMANDS: dict[str, Command] = {
     "sft": sft.COMMAND,
     "rl": rl.COMMAND,
     "evaluate": evaluate.COMMAND,
+    "audit": audit.COMMAND,
+    "audit": audit.COMMAND,
     "report": report.COMMAND,
 }
 """Name -> sub-command; one file and one line here each."""

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wan_r1.cli.recipe import RLRecipe
+    from wan_r1.distributed import World
     from wan_r1.evaluation.evaluate import Evaluation
     from wan_r1.policies.wan import WanPolicy
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.distributed import World
 
 __all__ = ["COMMAND", "run_recipe"]
 
@@ -43,10 +43,10 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.wiring import Stop, load_policy, stop_on_interrupt
     from wan_r1.config import dump
+    from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.distributed import join_world
 
     began = time.monotonic()
     torch.set_num_threads(recipe.threads)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wan_r1.cli.recipe import SFTRecipe
+    from wan_r1.distributed import World
     from wan_r1.policies.wan import WanPolicy
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
     from wan_r1.training.data import Encoded
-    from wan_r1.distributed import World
 
 __all__ = ["COMMAND"]
 
@@ -37,10 +37,10 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
     from wan_r1.cli.wiring import load_policy
     from wan_r1.config import dump
+    from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
-    from wan_r1.distributed import join_world
 
     began = time.monotonic()
     recipe = load_recipe(args.recipe, SFTRecipe, args.overrides)

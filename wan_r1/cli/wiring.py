@@ -12,8 +12,8 @@ from torch import Tensor
 
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
-from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.distributed import World
+from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.metrics.statistics import proportion
 from wan_r1.policies.wan import WanConfig, WanPolicy
