@@ -17,7 +17,6 @@ ALLOWED = {
     "errors": set(),
     "clock": set(),
     "distributed": {"errors"},
-    "distributed": {"errors"},
     "types": {"errors"},
     "config": {"errors"},
     "video": {"types", "errors"},

@@ -23,7 +23,6 @@ COMMANDS: dict[str, Command] = {
     "rl": rl.COMMAND,
     "evaluate": evaluate.COMMAND,
     "audit": audit.COMMAND,
-    "audit": audit.COMMAND,
     "report": report.COMMAND,
 }
 """Name -> sub-command; one file and one line here each."""
