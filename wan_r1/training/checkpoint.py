@@ -16,7 +16,15 @@ from torch import Tensor
 
 from wan_r1.errors import CheckpointError
 
-__all__ = ["load_optimizer", "optimizer_state", "read_checkpoint", "with_prefix", "without_prefix", "write_checkpoint"]
+__all__ = [
+    "has_checkpoint",
+    "load_optimizer",
+    "optimizer_state",
+    "read_checkpoint",
+    "with_prefix",
+    "without_prefix",
+    "write_checkpoint",
+]
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
@@ -25,7 +33,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping
     """Replace the checkpoint at `folder`. CheckpointError if it cannot be written; then the previous one is intact."""
     from safetensors.torch import save_file
 
-    partial, old = folder.with_name(folder.name + ".partial"), folder.with_name(folder.name + ".previous")
+    partial, old = folder.with_name(folder.name + ".partial"), _previous(folder)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -34,8 +42,8 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping
         for name in (TENSORS, STATE):
             _flush(partial / name)
         _flush(partial)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
+        if folder.exists():  # if not, `old` may be the only whole checkpoint: a kill came between the renames
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         partial.rename(folder)
         _flush(folder.parent)
@@ -54,15 +62,23 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and state of a checkpoint. CheckpointError if it is missing or damaged."""
     from safetensors.torch import load_file
 
-    previous = folder.with_name(folder.name + ".previous")
-    if not folder.is_dir() and previous.is_dir():  # killed between the two renames
-        folder = previous
-    if not folder.is_dir():
+    if not has_checkpoint(folder):
         raise CheckpointError(f"{folder}: no checkpoint here; run without --resume to start one")
+    if not folder.is_dir():  # killed between the two renames
+        folder = _previous(folder)
     try:
         return load_file(folder / TENSORS), json.loads((folder / STATE).read_text())
     except Exception as error:
         raise CheckpointError(f"{folder}: damaged checkpoint ({type(error).__name__}: {error})") from error
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether `read_checkpoint` finds something here."""
+    return folder.is_dir() or _previous(folder).is_dir()
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".previous")
 
 
 def _flush(path: Path) -> None:

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wan_r1.distributed import World
 from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.tasks import family_of, make_tasks
-from wan_r1.distributed import World
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wan_r1.clock import Clock
+from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
@@ -23,6 +24,7 @@ from wan_r1.training.advantage import group_advantages, groups_with_spread
 from wan_r1.training.algorithms import Algorithm
 from wan_r1.training.algorithms.algorithm import Batch
 from wan_r1.training.checkpoint import (
+    has_checkpoint,
     load_optimizer,
     optimizer_state,
     read_checkpoint,
@@ -31,7 +33,6 @@ from wan_r1.training.checkpoint import (
     write_checkpoint,
 )
 from wan_r1.training.data import TaskSource
-from wan_r1.distributed import World
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 
 __all__ = ["RLSettings", "RLTrainer"]
@@ -66,6 +67,12 @@ class RLSettings:
     def __post_init__(self) -> None:
         if self.group_size < 2 or self.tasks_per_iteration < 1 or self.iterations < 1:
             raise ConfigError("rl: group_size must be at least 2, tasks_per_iteration and iterations at least 1")
+        if self.batch_size < 1 or self.checkpoint_every < 1:
+            raise ConfigError("rl: batch_size and checkpoint_every must be at least 1")
+        if self.noises_per_group < 1 or self.group_size % self.noises_per_group:
+            raise ConfigError(
+                f"rl: noises_per_group = {self.noises_per_group} must divide group_size = {self.group_size}"
+            )
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -104,7 +111,8 @@ class RLTrainer:
             batches = self._rollouts(state, iteration, clock)
             numbers = self._learn(state, batches, iteration, clock)
             done = iteration + 1
-            last = done == settings.iterations or until()
+            # One process decides for all: a clock may say yes in one and no in another.
+            last = done == settings.iterations or self.world.sum(float(until()))[0] > 0
             if settings.evaluate_every and (done % settings.evaluate_every == 0 or last):
                 with clock("evaluate"):
                     numbers |= self._evaluate(state, done)
@@ -116,6 +124,11 @@ class RLTrainer:
         return state.average
 
     def _start(self) -> _State:
+        if self.settings.noises_per_group == 1 and not self.algorithm.sampler.stochastic_steps:
+            raise ConfigError(
+                "rl: noises_per_group = 1 and a sampler without noise: all videos of a group would be the same; "
+                f"take noises_per_group = {self.settings.group_size}, or a sampler with stochastic steps"
+            )
         parameters = self.policy.trainable_parameters()
         initial = {name: value.detach().clone() for name, value in parameters.items()}
         return _State(
@@ -174,15 +187,18 @@ class RLTrainer:
         norm = self.optimizer.apply(
             state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
         )
-        numbers = {"loss": self.world.sum(sum(g.loss for g in gradients))[0], "gradient_norm": norm}
-        for name in sorted({name for g in gradients for name in g.sums}):
-            numbers[name] = sum(g.sums.get(name, 0.0) for g in gradients) / max(1, count) * self.world.size
+        everywhere = self.world.gather_items(gradients)  # a process whose groups have no spread brings none
+        numbers = {"loss": sum(g.loss for g in everywhere), "gradient_norm": norm}
+        for name in sorted({name for g in everywhere for name in g.sums}):
+            numbers[name] = sum(g.sums[name] for g in everywhere) / count
         return {f"update_{update}/{name}": value for name, value in numbers.items()}
 
     def _rewards(self, batches: Sequence[RolloutBatch], iteration: int) -> Floats:
         values = np.asarray([score.value for batch in batches for score in batch.scores], dtype=np.float64)
         if self.settings.shuffle_rewards:
-            values = np.random.default_rng([self.settings.seed, iteration]).permutation(values)
+            everywhere = np.asarray(self.world.gather_items(values.tolist()), dtype=np.float64)
+            shuffled = np.random.default_rng([self.settings.seed, iteration]).permutation(everywhere)
+            values = shuffled[self.world.rank * len(values) :][: len(values)]
         return values.reshape(-1, self.settings.group_size)
 
     def _statistics(
@@ -232,7 +248,12 @@ class RLTrainer:
 
     @torch.no_grad()
     def _resume(self, state: _State) -> int:
-        tensors, saved = read_checkpoint(self.run.checkpoints / "last")
+        last = self.run.checkpoints / "last"
+        if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
+            if self.world.is_main:
+                self.run.drop_metrics_after(0)
+            return 0
+        tensors, saved = read_checkpoint(last)
         for name, value in without_prefix("weights", tensors).items():
             state.parameters[name].copy_(value)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))

@@ -6,17 +6,19 @@ on (seed, n) only, so a resumed run continues exactly.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import flow_matching_loss
 from wan_r1.flow.schedule import interpolate, shift_sigmas
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import (
+    has_checkpoint,
     load_optimizer,
     optimizer_state,
     read_checkpoint,
@@ -25,7 +27,6 @@ from wan_r1.training.checkpoint import (
     write_checkpoint,
 )
 from wan_r1.training.data import Encoded
-from wan_r1.distributed import World
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 
 __all__ = ["SFTSettings", "SFTTrainer"]
@@ -54,6 +55,15 @@ class SFTSettings:
             raise ConfigError("sft: steps, batch_size, log_every and checkpoint_every must be at least 1")
 
 
+@dataclass(kw_only=True, slots=True)
+class _Progress:
+    """How far the run is: steps done, the best evaluation, and the losses since the last line of metrics."""
+
+    done: int = 0
+    best: float = -1.0
+    losses: list[float] = field(default_factory=list)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SFTTrainer:
     """Trains a policy on encoded examples; leaves checkpoints/last, checkpoints/best and metrics.jsonl in the run."""
@@ -67,31 +77,37 @@ class SFTTrainer:
     evaluate: Evaluate
     report: Report
 
-    def train(self, resume: bool = False) -> None:
-        """The loop. Ctrl-C or a kill loses at most the steps since the last checkpoint."""
+    def train(self, resume: bool = False, until: Callable[[], bool] = lambda: False) -> None:
+        """The loop; `until` may end it early, with a checkpoint. A kill loses the steps since the last checkpoint."""
         parameters = self.policy.trainable_parameters()
         optimizer = self.optimizer.build(parameters)
         average: dict[str, Tensor] = {}
-        first, best = self._resume(parameters, optimizer, average) if resume else (0, -1.0)
-        settings, losses, began = self.settings, list[float](), time.monotonic()
-        for step in range(first, settings.steps):
+        progress = self._resume(parameters, optimizer, average) if resume else _Progress()
+        settings, began, counted = self.settings, time.monotonic(), 0
+        for step in range(progress.done, settings.steps):
             loss = self._backward(step)
             self.world.sum_gradients(parameters.values())
             factor = self.optimizer.factor(step, settings.steps)
             norm = self.optimizer.apply(optimizer, parameters, factor)
             update_average(average, parameters, min(settings.ema_decay, (1 + step) / (10 + step)))
-            losses.append(loss)
-            done = step + 1
+            progress.losses.append(loss)
+            progress.done, counted = step + 1, counted + 1
+            done = progress.done
             if done % settings.log_every == 0 or done == settings.steps:
-                numbers = {"loss": sum(losses) / len(losses), "gradient_norm": norm, "rate_factor": factor}
-                numbers["seconds/step"] = (time.monotonic() - began) / len(losses)
-                losses, began = [], time.monotonic()
+                mean = sum(progress.losses) / len(progress.losses)
+                numbers = {"loss": mean, "gradient_norm": norm, "rate_factor": factor}
+                numbers["seconds/step"] = (time.monotonic() - began) / counted
+                progress.losses, began, counted = [], time.monotonic(), 0
                 self._record(done, numbers)
             if settings.evaluate_every and (done % settings.evaluate_every == 0 or done == settings.steps):
-                best = self._evaluate(done, average, best)
-                began = time.monotonic()
-            if done % settings.checkpoint_every == 0 or done == settings.steps:
-                self._save("last", done, best, parameters, optimizer, average)
+                progress.best = self._evaluate(done, average, progress.best)
+                began, counted = time.monotonic(), 0
+            # One process decides for all: a clock may say yes in one and no in another.
+            stop = self.world.sum(float(until()))[0] > 0
+            if done % settings.checkpoint_every == 0 or done == settings.steps or stop:
+                self._save(progress, parameters, optimizer, average)
+            if stop:
+                break
 
     def _backward(self, step: int) -> float:
         """Loss and gradients of this process's share of the batch, divided by the global batch size."""
@@ -126,9 +142,7 @@ class SFTTrainer:
 
     def _save(
         self,
-        name: str,
-        step: int,
-        best: float,
+        progress: _Progress,
         parameters: dict[str, torch.nn.Parameter],
         optimizer: torch.optim.Optimizer,
         average: dict[str, Tensor],
@@ -139,7 +153,8 @@ class SFTTrainer:
                 **with_prefix("optimizer", optimizer_state(optimizer)),
                 **with_prefix("average", average),
             }
-            write_checkpoint(self.run.checkpoints / name, tensors, {"step": step, "best": best})
+            state = {"step": progress.done, "best": progress.best, "losses": progress.losses}
+            write_checkpoint(self.run.checkpoints / "last", tensors, state)
         self.world.barrier()
 
     @torch.no_grad()
@@ -148,12 +163,18 @@ class SFTTrainer:
         parameters: dict[str, torch.nn.Parameter],
         optimizer: torch.optim.Optimizer,
         average: dict[str, Tensor],
-    ) -> tuple[int, float]:
-        tensors, state = read_checkpoint(self.run.checkpoints / "last")
+    ) -> _Progress:
+        last = self.run.checkpoints / "last"
+        if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
+            if self.world.is_main:
+                self.run.drop_metrics_after(0)
+            return _Progress()
+        tensors, state = read_checkpoint(last)
         for name, value in without_prefix("weights", tensors).items():
             parameters[name].copy_(value)
         load_optimizer(optimizer, without_prefix("optimizer", tensors))
         average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
         if self.world.is_main:
             self.run.drop_metrics_after(state["step"])
-        return int(state["step"]), float(state["best"])
+        losses = list(state.get("losses", []))
+        return _Progress(done=int(state["step"]), best=float(state["best"]), losses=losses)

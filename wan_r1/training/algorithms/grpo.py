@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import CLIP, grpo_loss, velocity_distance
 from wan_r1.flow.replay import replay
 from wan_r1.flow.schedule import SamplerSettings
@@ -29,6 +30,13 @@ class GRPO:
     "weight of the mean squared distance to the reference model's velocity; 0 needs no reference"
     behaviour_decay: float = 0.0
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
+
+    def __post_init__(self) -> None:
+        if not self.sampler.stochastic_steps:
+            raise ConfigError(
+                "grpo: the sampler has no stochastic steps, so there is nothing to learn from; "
+                "set kernel, noise_level and sde_steps, or take the algorithm nft"
+            )
 
     def backward(
         self,
