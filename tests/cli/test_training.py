@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,6 +150,14 @@ def test_evaluate_takes_a_model_folder_a_run_and_a_checkpoint(trained, capsys):
     assert results[0]["value"] == pytest.approx(results[1]["value"], abs=1e-6)
 
 
+def test_overrides_may_stand_before_and_behind_options(trained, capsys):
+    recipe, _ = trained
+    assert main(["rl", recipe, "rl.seed=2", "--resume", "rl.iterations=x"]) == 2
+    assert 'rl.iterations = "x": expected a whole number' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["rl", recipe, "--resume", "rl.iterations=3", "--unknown"])
+
+
 def test_evaluate_prints_a_table(trained, capsys):
     assert main(["evaluate", "policy", trained[0], "--num-tasks", "2"]) == 0
     assert "solved by a shortest way (em)" in capsys.readouterr().out
@@ -225,3 +236,30 @@ def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code
     (tmp_path / "cut" / "tensors.safetensors").write_bytes(data[: len(data) // 2])
     assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path / "cut")]) == 2
     assert "damaged checkpoint" in capsys.readouterr().err
+
+
+FULL_DISK = """
+import resource, sys
+from wan_r1.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+sys.exit(main(["rl", sys.argv[1], "--resume", "rl.iterations=3"]))
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_while_saving_is_one_clear_line_and_the_checkpoint_stays(trained, model, tmp_path):
+    recipe = write_recipe(tmp_path, RL, model)
+    assert main(["rl", recipe, "test.num_tasks=0"]) == 0
+    last = tmp_path / "run" / "checkpoints" / "last" / "tensors.safetensors"
+    before = last.read_bytes()
+    assert len(before) > 4096
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, recipe],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "the previous one is intact" in result.stderr.splitlines()[-1]
+    assert last.read_bytes() == before

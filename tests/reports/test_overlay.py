@@ -40,7 +40,7 @@ def test_a_line_lies_on_its_points_and_leaves_the_given_video_alone():
 def test_a_track_grows_with_the_frames():
     points = np.array([[0.2, 0.5], [0.5, 0.5], [0.8, 0.5]], dtype=np.float32)
     drawn = near_track_color(draw_track(grey(3, 160), points))
-    # The ring around the present place reaches six pixels further.
+    # The ring around the present place reaches ten pixels further.
     assert not drawn[0, :, 60:].any()
     assert drawn[1, 80, 40:70].all()
     assert not drawn[1, :, 100:].any()

@@ -63,6 +63,17 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse, and allow overrides (section.key=value) behind options, where argparse has closed its list of them."""
+    parser = build_parser(arguments[0] if arguments else None)
+    args, rest = parser.parse_known_args(arguments)
+    if rest and hasattr(args, "overrides") and not any(word.startswith("-") for word in rest):
+        args.overrides = [*args.overrides, *rest]
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return args
+
+
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Keeps the lines of examples and shows defaults, except of options that have none."""
 
@@ -75,7 +86,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+    args = _parse(arguments)
     try:
         return COMMANDS[args.command].run(args)
     except WanR1Error as error:

@@ -25,12 +25,11 @@ def enlarge(video: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
 
 
 def draw_line(video: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Copy of the video with the line through points [N, 2] (image units) on every frame, and a ring at its end."""
+    """Copy of the video with the line through points [N, 2] (image units) on every frame."""
     check_video(video)
     frames = video.copy()
     for frame in frames:
         _polyline(frame, points, SOLUTION_RGB, thin=True)
-        _ring(frame, points[-1], SOLUTION_RGB)
     return frames
 
 
@@ -85,6 +84,5 @@ def _ring(frame: NDArray[np.uint8], point: NDArray[np.float32], rgb: tuple[int, 
     """A ring, so that what it marks stays visible."""
     x, y = (int(value) for value in _pixels(frame, point))
     width = _width(frame)
-    radius = 3 * width << SUBPIXEL_BITS
-    cv2.circle(frame, (x, y), radius, HALO_RGB, 2 * width + 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    radius = 4 * width << SUBPIXEL_BITS
     cv2.circle(frame, (x, y), radius, rgb, width, cv2.LINE_AA, SUBPIXEL_BITS)
