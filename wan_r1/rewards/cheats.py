@@ -59,6 +59,8 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     yield from honest(task, num_frames, rng)
     walk = walk_positions(task.solution.points, num_frames, None, _aspect(task))
     for motion, move in MOTIONS.items():
+        if motion == "straight" and _is_straight(task):
+            continue
         for stage, build in STAGES.items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
@@ -77,7 +79,7 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
     yield Example(name="exact_long", kind="honest", video=_walk(stage, task, 2 * num_frames - 1, 1.0))
     yield Example(name="waits", kind="honest", video=_walk(stage, task, num_frames, 0.6, wait=True))
     for factor in (2, 4):
-        if _sizes_per_frame(task, num_frames / factor) <= RESOLVABLE:
+        if _sizes_per_frame(task, round(num_frames / factor)) <= RESOLVABLE:
             yield Example(name=f"fast{factor}x", kind="honest", video=_walk(stage, task, num_frames, 1 / factor))
     yield Example(name="double_size", kind="honest", video=np.stack([cv2.resize(f, None, fx=2, fy=2) for f in exact]))
     if _is_own(task):
@@ -87,14 +89,14 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
         kind: Kind = "unranked" if name in UNRANKED else "honest"
         yield Example(name=name, kind=kind, video=disturb(exact, rng))
     for per_cent in PREFIXES:
-        points = _until(walk_positions(task.solution.points, num_frames, None, _aspect(task)), task, per_cent / 100)
+        points = _until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), task.solution.points)
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
 
 
 def _walk(stage: Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
     """The solution in `share` of the frames, at the start of the video or after a wait."""
     moving = max(2, round(share * num_frames))
-    walk = walk_positions(task.solution.points, moving, None, _aspect(task))
+    walk = _until(np.linspace(0, 1, moving), task.solution.points)
     rest = num_frames - moving
     return _perform(stage, np.pad(walk, ((rest, 0) if wait else (0, rest), (0, 0)), mode="edge"))
 
@@ -113,17 +115,26 @@ def _is_own(task: Task) -> bool:
     return drawn.shape == task.first_frame.shape and bool(np.abs(drawn.astype(int) - task.first_frame).mean() < 1)
 
 
-def _sizes_per_frame(task: Task, num_frames: float) -> float:
+def _is_straight(task: Task) -> bool:
+    """Whether the straight line from start to goal stays within half an agent's size of the solution."""
+    points = task.solution.points
+    line = _until(np.linspace(0, 1, len(points)), points[[0, -1]])
+    return bool(_in_sizes(task, _until(np.linspace(0, 1, len(points)), points) - line).max() < 0.5)
+
+
+def _sizes_per_frame(task: Task, num_frames: int) -> float:
+    return float(_in_sizes(task, np.diff(task.solution.points, axis=0)).sum() / max(1, num_frames - 1))
+
+
+def _in_sizes(task: Task, steps: Points) -> NDArray[np.float64]:
     box = task.objects["agent"]
-    steps = np.abs(np.diff(task.solution.points, axis=0)) / (box.width, box.height)
-    return float(steps.sum() / max(1.0, 0.85 * num_frames))
+    return np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height)
 
 
-def _until(walk: Points, task: Task, share: float) -> Points:
-    """The walk, resting from `share` of its way on."""
-    along = np.concatenate([[0.0], np.hypot(*np.diff(walk, axis=0).T).cumsum()])
-    inside = np.minimum(along, share * along[-1])
-    return np.stack([np.interp(inside, along, walk[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
+def _until(shares: NDArray[np.float64], points: Points) -> Points:
+    """Points [T, 2] at shares [T] in [0, 1] of the way along a polyline."""
+    along = np.concatenate([[0.0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+    return np.stack([np.interp(shares * along[-1], along, points[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
 
 
 # ------------------------------------------------------------------------------------------- disturbances
@@ -166,7 +177,7 @@ def _jump(task: Task, walk: Points) -> Points:
 
 
 def _two_jumps(task: Task, walk: Points) -> Points:
-    middle = _until(walk, task, 0.5)[-1]
+    middle = _until(np.asarray([0.5]), task.solution.points)[0]
     third = np.arange(len(walk))[:, None] * 3 // len(walk)
     return np.where(third == 0, walk[0], np.where(third == 1, middle, walk[-1]))
 
