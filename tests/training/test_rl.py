@@ -1,0 +1,301 @@
+"""The reinforcement-learning loop on a very small random model whose reward is how bright its videos are."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wan_r1.distributed import World
+from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.evaluation.evaluate import evaluate_policy
+from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.wan import WanPolicy
+from wan_r1.rewards import ScorePool
+from wan_r1.runs import RunFolder
+from wan_r1.training.algorithms import ALGORITHMS, GRPO, NFT
+from wan_r1.training.data import TaskSource
+from wan_r1.training.optimizer import OptimizerSettings
+from wan_r1.training.rl import RLSettings, RLTrainer
+from wan_r1.types import Score
+
+ODE = SamplerSettings(num_steps=4, kernel="ode", noise_level=0.0, sde_steps=())
+CPS = SamplerSettings(num_steps=4)
+SAMPLERS = {"grpo": CPS, "nft": ODE}
+SETTINGS = RLSettings(
+    iterations=6,
+    tasks_per_iteration=2,
+    group_size=4,
+    noises_per_group=4,
+    batch_size=4,
+    evaluate_every=0,
+    checkpoint_every=3,
+)
+
+
+@dataclass(frozen=True)
+class SameReward:
+    """Gives each video the same score."""
+
+    def __call__(self, task, video):
+        return Score(value=0.5, parts={})
+
+
+@pytest.fixture
+def trainer(load_tiny: Callable[..., WanPolicy], maze_source: TaskSource, brightness: object, tmp_path: Path):
+    """(algorithm name, **changes) -> a trainer with its own policy; `run` names its folder."""
+
+    def make(name: str, run: str = "run", **changes: object) -> RLTrainer:
+        run_folder = RunFolder(tmp_path / run)
+        run_folder.path.mkdir(exist_ok=True)
+        fields: dict[str, object] = {
+            "policy": load_tiny(),
+            "tasks": maze_source,
+            "scorer": ScorePool(brightness, 0),
+            "algorithm": ALGORITHMS[name](sampler=SAMPLERS[name]),
+            "settings": SETTINGS,
+            "optimizer": OptimizerSettings(learning_rate=1e-3),
+            "run": run_folder,
+            "world": World(),
+            "evaluate": lambda policy: {},
+            "report": lambda step, total, numbers: None,
+            **changes,
+        }
+        return RLTrainer(**fields)
+
+    return make
+
+
+def numbers_of(run: RunFolder) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl without the seconds."""
+    lines = run.read_metrics()
+    return [{name: value for name, value in line.items() if not name.startswith("seconds")} for line in lines]
+
+
+def weights_of(trainer: RLTrainer) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in trainer.policy.trainable_parameters().items()}
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_six_iterations_equal_three_and_a_resume(trainer, name):
+    whole, half = trainer(name, "whole"), trainer(name, "half")
+    whole_average = whole.train()
+    half.train(until=lambda: len(half.run.read_metrics()) == 3)
+    rest = trainer(name, "half")
+    rest_average = rest.train(resume=True)
+    assert [line["step"] for line in numbers_of(rest.run)] == [1, 2, 3, 4, 5, 6]
+    for expected, found in zip(numbers_of(whole.run), numbers_of(rest.run), strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)
+    for expected, found in ((weights_of(whole), weights_of(rest)), (whole_average, rest_average)):
+        assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_the_ratio_is_one_before_the_first_update(trainer):
+    run = trainer("grpo", settings=replace(SETTINGS, iterations=2)).run
+    trainer("grpo", settings=replace(SETTINGS, iterations=2)).train()
+    for line in numbers_of(run):
+        assert line["update_0/ratio_distance"] <= 1e-6
+        assert line["update_1/ratio_distance"] > 1e-6
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_groups_without_spread_change_nothing_and_are_counted(trainer, name):
+    made = trainer(name, scorer=ScorePool(SameReward(), 0), settings=replace(SETTINGS, iterations=2))
+    before = weights_of(made)
+    made.train()
+    assert all(torch.equal(before[key], value) for key, value in weights_of(made).items())
+    assert [line["rollout/groups_kept"] for line in numbers_of(made.run)] == [0.0, 0.0]
+    assert all(np.isfinite(value) for line in numbers_of(made.run) for value in line.values())
+
+
+@dataclass(frozen=True)
+class HalfReward:
+    """Tells the videos of every second task apart, and gives the others the same score."""
+
+    brightness: object
+    source: TaskSource
+
+    def __call__(self, task, video):
+        seeds = [made.seed for made in self.source.tasks(0, 4)]
+        return self.brightness(task, video) if seeds.index(task.seed) % 2 else Score(value=0.5, parts={"brightness": 0})
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_a_group_without_spread_leaves_the_gradient_of_the_others(trainer, brightness, maze_source, name):
+    made = trainer(
+        name,
+        scorer=ScorePool(HalfReward(brightness, maze_source), 0),
+        settings=replace(SETTINGS, iterations=1, batch_size=8),
+    )
+    before = weights_of(made)
+    made.train()
+    (line,) = numbers_of(made.run)
+    assert line["rollout/groups_kept"] == 0.5
+    assert line["update_0/gradient_norm"] > 0
+    assert any(not torch.equal(before[key], value) for key, value in weights_of(made).items())
+
+
+def test_shuffled_rewards_keep_their_mean_and_change_the_training(trainer):
+    settings = replace(SETTINGS, iterations=1)
+    plain, shuffled = (
+        trainer("grpo", "plain", settings=settings),
+        trainer("grpo", "shuffled", settings=replace(settings, shuffle_rewards=True)),
+    )
+    plain.train()
+    shuffled.train()
+    (a,), (b,) = numbers_of(plain.run), numbers_of(shuffled.run)
+    assert a["reward/mean"] == b["reward/mean"]
+    assert a["update_0/gradient_norm"] != b["update_0/gradient_norm"]
+
+
+def test_a_group_of_equal_videos_is_refused(trainer):
+    made = trainer("nft", settings=replace(SETTINGS, noises_per_group=1))
+    with pytest.raises(ConfigError, match="all videos of a group would be the same"):
+        made.train()
+
+
+def test_grpo_without_stochastic_steps_is_refused():
+    with pytest.raises(ConfigError, match="no stochastic steps"):
+        GRPO(sampler=ODE)
+
+
+def test_until_ends_the_run_with_a_checkpoint(trainer):
+    made = trainer("nft", settings=replace(SETTINGS, checkpoint_every=100))
+    made.train(until=lambda: True)
+    assert [line["step"] for line in numbers_of(made.run)] == [1]
+    state = json.loads((made.run.checkpoints / "last" / "state.json").read_text())
+    assert state["step"] == 1
+
+
+def test_the_average_of_decay_zero_is_the_weights(trainer):
+    made = trainer("grpo", settings=replace(SETTINGS, iterations=2, ema_decay=0.0))
+    average = made.train()
+    assert all(torch.equal(average[key], value) for key, value in weights_of(made).items())
+
+
+def test_the_average_lags_behind_the_weights(trainer):
+    made = trainer("grpo", settings=replace(SETTINGS, iterations=1, ema_decay=0.75))
+    before = weights_of(made)
+    average, after = made.train(), weights_of(made)
+    for key, value in average.items():
+        torch.testing.assert_close(value, 0.75 * before[key] + 0.25 * after[key])
+
+
+def test_the_best_checkpoint_is_that_of_the_best_validation(trainer):
+    found = iter([0.2, 0.7, 0.5])
+    made = trainer(
+        "grpo",
+        settings=replace(SETTINGS, iterations=3, evaluate_every=1),
+        evaluate=lambda policy: {"em": next(found)},
+    )
+    made.train()
+    state = json.loads((made.run.checkpoints / "best" / "state.json").read_text())
+    assert state == {"step": 2, "em": 0.7}
+    assert [line["validation/em"] for line in numbers_of(made.run)] == [0.2, 0.7, 0.5]
+
+
+def test_evaluation_sees_the_average_and_leaves_the_weights(trainer):
+    seen = []
+
+    def evaluate(policy: WanPolicy) -> dict[str, float]:
+        seen.append({name: value.detach().clone() for name, value in policy.trainable_parameters().items()})
+        return {}
+
+    made = trainer("grpo", settings=replace(SETTINGS, iterations=1, evaluate_every=1), evaluate=evaluate)
+    average = made.train()
+    assert all(torch.equal(seen[0][key], value) for key, value in average.items())
+    assert any(not torch.equal(seen[0][key], value) for key, value in weights_of(made).items())
+
+
+def test_a_kill_before_the_first_checkpoint_starts_over_on_resume(trainer):
+    killed = trainer("nft")
+    killed.run.append_metrics(1, {"loss": 1.0})
+    resumed = trainer("nft", settings=replace(SETTINGS, iterations=1))
+    resumed.train(resume=True)
+    (line,) = numbers_of(resumed.run)
+    assert line["step"] == 1
+    assert "reward/mean" in line
+
+
+def test_resuming_a_run_that_never_began_is_an_error(trainer):
+    with pytest.raises(CheckpointError, match="no checkpoint here"):
+        trainer("nft").train(resume=True)
+
+
+def test_the_distance_to_the_reference_is_part_of_the_loss(trainer, load_tiny):
+    policy = load_tiny()
+    policy.keep_reference()
+    short = replace(SETTINGS, iterations=3)
+    near = trainer("grpo", "near", policy=policy, algorithm=GRPO(sampler=CPS, kl_weight=10.0), settings=short)
+    near.train()
+    free = trainer("grpo", "free", settings=short)
+    free.train()
+    assert distance(near, weights_of(trainer("grpo"))) < distance(free, weights_of(trainer("grpo")))
+
+
+def distance(trainer: RLTrainer, weights: dict[str, torch.Tensor]) -> float:
+    return sum(float((weights[key] - value).square().sum()) for key, value in weights_of(trainer).items())
+
+
+def test_an_adapter_trains_and_the_rest_stays(trainer, load_tiny):
+    policy = load_tiny(train="lora")
+    frozen = {name: p.detach().clone() for name, p in policy._experts["transformer"].named_parameters()}
+    trained = set(policy.trainable_parameters())
+    trainer("grpo", policy=policy, settings=replace(SETTINGS, iterations=2)).train()
+    for name, parameter in policy._experts["transformer"].named_parameters():
+        if f"transformer.{name}" not in trained:
+            assert torch.equal(parameter, frozen[name])
+    assert any(
+        not torch.equal(parameter, frozen[name.removeprefix("transformer.")])
+        for name, parameter in policy.trainable_parameters().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"group_size": 1}, "group_size"),
+        ({"iterations": 0}, "iterations"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"noises_per_group": 5, "group_size": 12}, "noises_per_group"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        RLSettings(**wrong)
+
+
+LEARNING = RLSettings(
+    iterations=16, tasks_per_iteration=4, group_size=6, batch_size=24, evaluate_every=0, checkpoint_every=20
+)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "noises", "least"), [(GRPO(sampler=CPS), 1, 0.2), (NFT(sampler=ODE), 6, 0.02)], ids=list(ALGORITHMS)
+)
+def test_the_loop_raises_the_reward_and_shuffled_rewards_do_not(
+    trainer, brightness, maze_source, algorithm, noises, least
+):
+    def gain(shuffled: bool) -> float:
+        made = trainer(
+            "grpo",
+            f"shuffled_{shuffled}",
+            algorithm=algorithm,
+            settings=replace(LEARNING, noises_per_group=noises, shuffle_rewards=shuffled),
+            optimizer=OptimizerSettings(learning_rate=5e-3),
+        )
+        before = value(made.policy)
+        made.train()
+        return value(made.policy) - before
+
+    def value(policy: WanPolicy) -> float:
+        tasks = maze_source.tasks(1000, 8)
+        return evaluate_policy(policy, tasks, ScorePool(brightness, 0), ODE, num_samples=2).numbers["value"]
+
+    found, control = gain(shuffled=False), gain(shuffled=True)
+    assert found > least
+    assert abs(control) < found / 2
