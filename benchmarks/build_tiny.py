@@ -9,6 +9,7 @@ Stage 1 trains the autoencoder on synthetic clips (wan_r1/tasks/scenes.py) and m
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -21,6 +22,7 @@ import torch
 
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.main import main as wan_r1
+from wan_r1.distributed import join_world
 from wan_r1.policies.tiny import TinySpec, build_tiny
 from wan_r1.policies.wan import WanConfig
 from wan_r1.rewards import TrajectoryReward
@@ -58,12 +60,14 @@ def train_autoencoder(run: Path, settings: VAESettings) -> dict[str, Any]:
             for name, value in numbers.items():
                 sums[name] = sums.get(name, 0.0) + value / 50
             advance(1, f"psnr {numbers['psnr']:.1f} dB")
-            if (int(numbers["step"]) + 1) % 50 == 0:
+            if (int(numbers["step"]) + 1) % 50 == 0 and int(os.environ.get("RANK", "0")) == 0:
                 with log.open("a") as file:
                     file.write(json.dumps(sums | {"step": numbers["step"] + 1}) + "\n")
                 sums.clear()
 
-        train_vae(vae, settings, run / "vae", resume=True, report=report)
+        world = join_world("cpu")
+        train_vae(vae, settings, run / "vae", resume=True, report=report, world=world)
+        world.barrier()
     return without_prefix("vae", read_checkpoint(run / "vae")[0])
 
 
@@ -125,7 +129,10 @@ def main() -> int:
     args.run.mkdir(parents=True, exist_ok=True)
     base = args.run / "base"
     if not (base / "model_index.json").exists():
-        build_base(args.run, train_autoencoder(args.run, VAESettings(steps=args.vae_steps)))
+        weights = train_autoencoder(args.run, VAESettings(steps=args.vae_steps))
+        if int(os.environ.get("RANK", "0")):
+            return 0
+        build_base(args.run, weights)
         facts = check_autoencoder(base)
         (args.run / "vae_check.json").write_text(json.dumps(facts, indent=1))
         say(f"autoencoder: {facts}")

@@ -83,10 +83,11 @@ def join_world(device: str | None = None) -> World:
     from accelerate import PartialState
 
     asked = int(os.environ.get("WORLD_SIZE", "1"))
-    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    way_out = "start with `torchrun --nproc-per-node N -m wan_r1 ...`, or unset WORLD_SIZE for one process"
+    try:
+        state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    except ValueError as error:  # WORLD_SIZE is set, but what the processes need to find each other is not
+        raise ConfigError(f"asked for {asked} processes, but they cannot meet ({error}); {way_out}") from error
     if state.num_processes != asked:
-        raise ConfigError(
-            f"asked for {asked} processes, but {state.num_processes} joined; start with "
-            "`torchrun --nproc-per-node N -m wan_r1 ...`, not with `accelerate launch`"
-        )
+        raise ConfigError(f"asked for {asked} processes, but {state.num_processes} joined; {way_out}")
     return World(rank=state.process_index, size=state.num_processes, device=device or str(state.device))

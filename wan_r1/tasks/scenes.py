@@ -21,7 +21,7 @@ RNG = np.random.Generator
 SHAPES = ("disk", "ring", "diamond", "triangle", "square", "star", "tile")
 TEXTURES = ("plain", "plain", "plain", "plain", "plain", "grid", "bricks", "dots", "stripes", "checker")
 KNOWN_SKIN_SHARE = 0.7
-PLAIN_SHARE = 0.4
+PLAIN_SHARE = 0.5
 
 
 def random_scene(rng: RNG, num_frames: int, size: int) -> Clip:
@@ -203,4 +203,4 @@ SCENES = {
     "cube": cube_scene,
     "room": room_scene,
 }
-SCENE_WEIGHTS = {"maze": 0.6, "board": 0.2, "sprite": 0.05, "road": 0.05, "cube": 0.05, "room": 0.05}
+SCENE_WEIGHTS = {"maze": 0.7, "board": 0.1, "sprite": 0.05, "road": 0.05, "cube": 0.05, "room": 0.05}

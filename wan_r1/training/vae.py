@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wan_r1.distributed import World
 from wan_r1.tasks.scenes import random_scene
 from wan_r1.training.checkpoint import (
     load_optimizer,
@@ -34,7 +35,7 @@ SCALAR_SHARE = 0.1
 class VAESettings:
     """Settings of the autoencoder's training."""
 
-    steps: int = 4000
+    steps: int = 3000
     batch_size: int = 8
     learning_rate: float = 0.02
     "of the matrices, by Muon; the rest takes a tenth of it by AdamW"
@@ -45,7 +46,7 @@ class VAESettings:
     "side of the training crops, cut at multiples of 8 px; convolutions do not care, and four crops cost one clip"
     num_frames: int = 17
     "as long as the videos to come: a causal autoencoder trained on shorter ones drifts after their end"
-    motion_weight: float = 8.0
+    motion_weight: float = 16.0
     "extra weight of pixels that differ from the first frame: moving sprites are below 1 % of a video"
     latent_noise: float = 0.1
     "std of the noise on the latents, fixed: the decoder must forgive what a diffusion model gets slightly wrong"
@@ -55,8 +56,8 @@ class VAESettings:
     seed: int = 0
 
 
-def _batch(settings: VAESettings, step: int) -> Tensor:
-    rng = np.random.default_rng([settings.seed, step])
+def _batch(settings: VAESettings, step: int, rank: int = 0) -> Tensor:
+    rng = np.random.default_rng([settings.seed, step, rank])
     clips = []
     for _ in range(settings.batch_size):
         clip = random_scene(rng, settings.num_frames, settings.scene_px)
@@ -80,9 +81,18 @@ def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Te
 
 
 def train_vae(
-    vae: Any, settings: VAESettings, folder: Path, resume: bool, report: Callable[[dict[str, float]], None]
+    vae: Any,
+    settings: VAESettings,
+    folder: Path,
+    resume: bool,
+    report: Callable[[dict[str, float]], None],
+    world: World | None = None,
 ) -> None:
-    """Train `vae` (an AutoencoderKLWan) in place; checkpoints go to `folder`. `report` gets each step's numbers."""
+    """Train `vae` (an AutoencoderKLWan) in place; checkpoints go to `folder`. `report` gets each step's numbers.
+
+    Every process brings a batch of its own; all must start from the same weights.
+    """
+    world = world or World()
     optimizer = Muon(vae.parameters(), lr=settings.learning_rate, scalar_lr=SCALAR_SHARE * settings.learning_rate)
     rates = [group["lr"] for group in optimizer.param_groups]
     first = _resume(vae, optimizer, folder) if resume and folder.exists() else 0
@@ -90,12 +100,13 @@ def train_vae(
     for step in range(first, settings.steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, settings)
-        loss, numbers = _loss(vae, _batch(settings, step), settings, step)
+        loss, numbers = _loss(vae, _batch(settings, step, world.rank), settings, step)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss / world.size).backward()
+        world.sum_gradients(vae.parameters())
         optimizer.step()
         report({"step": step, "seconds": time.monotonic() - began, **numbers})
-        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps:
+        if world.is_main and ((step + 1) % settings.checkpoint_every == 0 or step + 1 == settings.steps):
             tensors = {
                 **with_prefix("vae", vae.state_dict()),
                 **with_prefix("optimizer", optimizer_state(optimizer)),
