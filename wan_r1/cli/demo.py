@@ -1,7 +1,10 @@
 """`wan-r1 demo`: the main job on the shipped model, in minutes."""
 
 import argparse
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from wan_r1.cli.command import Command, add_json_option
@@ -10,6 +13,7 @@ from wan_r1.errors import ConfigError
 
 __all__ = ["COMMAND"]
 
+PROCESSES = 2
 RECIPES = ("demo.toml", "demo_quick.toml")
 """Files of wan_r1/assets: the demo, and the smaller one of --quick."""
 
@@ -36,7 +40,16 @@ def _run(args: argparse.Namespace) -> int:
     say("wan-r1 demo: reinforcement learning with a verifiable reward, on the shipped wan-tiny after SFT")
     overrides = [f"run={_toml(args.out)}", f"rl.seed={args.seed}", f"tasks.seed={args.seed}"]
     with as_file(files("wan_r1") / "assets" / RECIPES[args.quick]) as recipe:
-        return run_recipe(load_recipe(recipe, RLRecipe, overrides), as_json=args.json)
+        if (os.cpu_count() or 1) < PROCESSES:
+            return run_recipe(load_recipe(recipe, RLRecipe, overrides), as_json=args.json)
+        return _run_with_processes([str(recipe), *overrides, *(["--json"] if args.json else [])])
+
+
+def _run_with_processes(arguments: list[str]) -> int:
+    """`wan-r1 rl` on two processes of one thread each: on a CPU that is faster than one process of two threads."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
+    quiet = {"OMP_NUM_THREADS": "1", "TORCHELASTIC_LOG_LEVEL": "ERROR"}
+    return subprocess.run([*launch, "-m", "wan_r1", "rl", *arguments], env=os.environ | quiet, check=False).returncode
 
 
 def _toml(path: Path) -> str:

@@ -55,16 +55,16 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
         run.start(dump(recipe), resume=resume)
     policy = load_policy(recipe.policy, None, world.device)
     with ScorePool(recipe.reward, recipe.score_workers) as scorer:
-        before = _judge(recipe, policy, scorer, "before training") if world.is_main else None
+        before = _judge(recipe, policy, scorer, world, "before training")
         with stop_on_interrupt(stop):
             weights = _train(recipe, policy, scorer, run, world, stop, resume)
-        if not world.is_main:
-            return DONE
         if stop.interrupted:
             say(f"wan-r1: stopped; go on with --resume ({run.path})")
             return INTERRUPTED
         with policy.weights(weights):
-            after = _judge(recipe, policy, scorer, "after training")
+            after = _judge(recipe, policy, scorer, world, "after training")
+            if not world.is_main:
+                return DONE
             policy.save(run.path / "model")
     summary = _finish(recipe, run, before, after, time.monotonic() - began)
     write_page(run.report, [run])
@@ -76,14 +76,18 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     return DONE
 
 
-def _judge(recipe: "RLRecipe", policy: "WanPolicy", scorer: "ScorePool", when: str) -> "Evaluation | None":
+def _judge(
+    recipe: "RLRecipe", policy: "WanPolicy", scorer: "ScorePool", world: "World", when: str
+) -> "Evaluation | None":
     from wan_r1.cli.wiring import evaluate_with
 
     if not recipe.test.num_tasks:
         return None
-    say(f"evaluating {when} on {recipe.test.num_tasks} held-out tasks")
-    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks)
-    say(f"{when}: em {result.numbers['em']:.3f}, sr {result.numbers['sr']:.3f}")
+    if world.is_main:
+        say(f"evaluating {when} on {recipe.test.num_tasks} held-out tasks")
+    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks, world=world)
+    if world.is_main:
+        say(f"{when}: em {result.numbers['em']:.3f}, sr {result.numbers['sr']:.3f}")
     return result
 
 

@@ -55,9 +55,13 @@ class SpriteTracker:
     """Share of a sprite's contrast that an instance must explain. Honest ones: above .8; a sprite 1.5 times as large: below .3."""
     min_amplitude: float = 0.5
     """Opacity above which an instance is there: more like the sprite than like the background."""
+    min_copy_amplitude: float = 0.75
+    """Opacity above which a further instance of the same object counts: imprecise decoders leave fainter trails."""
+    min_copy_score: float = 0.55
+    """Share of the contrast that a further instance must explain."""
 
     def __post_init__(self) -> None:
-        for name in ("min_score", "min_amplitude"):
+        for name in self.__slots__:
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"{name}: {getattr(self, name)}; must lie between 0 and 1")
 
@@ -94,6 +98,9 @@ class SpriteTracker:
             found.append(instances)
         return found, changes.astype(np.float32), light.astype(np.float32)
 
+    def _limits(self, is_copy: bool) -> tuple[float, float]:
+        return (self.min_copy_amplitude, self.min_copy_score) if is_copy else (self.min_amplitude, self.min_score)
+
     def _find(self, frame: Video, scene: Scene) -> dict[str, Found]:
         """All instances of each template in one frame: (x, y, score) with pixel centres at integers."""
         changed = cv2.absdiff(frame, scene.background)
@@ -117,16 +124,17 @@ class SpriteTracker:
         places: list[tuple[int, int]] = []
         while len(places) < MAX_INSTANCES and cv2.countNonZero(busy) > least:
             window = _window(busy, template.reach)
-            score = _match(frame, noise, background, template, window, self.min_amplitude)
+            amplitude, least_score = self._limits(bool(found))
+            score = _match(frame, noise, background, template, window, amplitude)
             _forbid(score, places, window, template)
             y, x = (int(v) for v in np.unravel_index(int(score.argmax()), score.shape))
             place = (window[0].start + y, window[1].start + x)
             quality = float(score[y, x]) - _around(over, place, template)
-            if score[y, x] < self.min_score:
+            if score[y, x] < least_score:
                 break
             places.append(place)
             _erase(busy, place, template)
-            if quality >= self.min_score:
+            if quality >= least_score:
                 dx, dy = _peak_offset(score, y, x)
                 found.append((place[1] + dx, place[0] + dy, min(quality, 1.0)))
                 over = over.copy()

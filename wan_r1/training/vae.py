@@ -102,7 +102,7 @@ def train_vae(
             group["lr"] = rate * _schedule(step, settings)
         loss, numbers = _loss(vae, _batch(settings, step, world.rank), settings, step)
         optimizer.zero_grad()
-        (loss / world.size).backward()
+        (loss / world.size).backward()  # type: ignore[no-untyped-call]
         world.sum_gradients(vae.parameters())
         optimizer.step()
         report({"step": step, "seconds": time.monotonic() - began, **numbers})
