@@ -1,0 +1,75 @@
+"""Two processes do what one does with the same global batch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from wan_r1.runs import RunFolder
+
+PROGRAM = Path(__file__).with_name("train_brightest.py")
+MODES = ("sft", "grpo", "nft", "shuffled")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def runs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders of the runs with one process and with two."""
+    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    arguments = [*MODES, "--optimizer", "sgd"]
+    subprocess.run([sys.executable, PROGRAM, tiny_folder, one, *arguments], check=True, capture_output=True)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*torchrun, PROGRAM, tiny_folder, two, *arguments], check=True, capture_output=True, timeout=240)
+    return one, two
+
+
+def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_gradients_of_two_processes_equal_those_of_one(runs, mode):
+    one, two = (load_file(folder / mode / "rank_0.safetensors") for folder in runs)
+    expected, found = part(one, "gradient_0/"), part(two, "gradient_0/")
+    size = sum(float(value.square().sum()) for value in expected.values()) ** 0.5
+    away = sum(float((value - found[name]).square().sum()) for name, value in expected.items()) ** 0.5
+    assert size > 0
+    assert away <= 1e-5 * size
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_weights_after_sgd_equal_those_of_one_process_and_each_other(runs, mode):
+    one, two = (load_file(folder / mode / "rank_0.safetensors") for folder in runs)
+    other = load_file(runs[1] / mode / "rank_1.safetensors")
+    for name, value in part(two, "weight/").items():
+        assert torch.equal(value, other[name])
+        torch.testing.assert_close(value, one[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_two_processes_log_the_numbers_of_one(runs, mode):
+    lines = zip(*(RunFolder(folder / mode).read_metrics() for folder in runs), strict=True)
+    for one, two in lines:
+        assert one.keys() == two.keys()
+        for name in one:
+            if not name.startswith("seconds"):
+                assert two[name] == pytest.approx(one[name], rel=1e-3, abs=1e-5), name
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+def test_the_advantages_are_not_all_zero(runs, mode):
+    kept = [line["rollout/groups_kept"] for line in RunFolder(runs[1] / mode).read_metrics()]
+    assert np.mean(kept) > 0.5
+
+
+def test_one_process_where_two_were_asked_for_is_an_error(tiny_folder, tmp_path):
+    alone = {**os.environ, "WORLD_SIZE": "2"}
+    found = subprocess.run([sys.executable, PROGRAM, tiny_folder, tmp_path, "sft"], env=alone, capture_output=True)
+    assert found.returncode != 0
+    assert b"ConfigError: asked for 2 processes, but they cannot meet" in found.stderr

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from wan_r1.errors import ConfigError
+from wan_r1.training.optimizer import OptimizerSettings, update_average
+
+
+def weight_with_gradient(*values: float) -> dict[str, torch.nn.Parameter]:
+    weight = torch.nn.Parameter(torch.zeros(len(values)))
+    weight.grad = torch.tensor(values)
+    return {"w": weight}
+
+
+def test_a_step_of_sgd_is_the_rate_times_the_clipped_gradient():
+    settings, parameters = OptimizerSettings(name="sgd", learning_rate=0.1), weight_with_gradient(3.0, 4.0)
+    norm = settings.apply(settings.build(parameters), parameters, 0.5)
+    assert norm == pytest.approx(5.0)
+    torch.testing.assert_close(parameters["w"].detach(), -0.05 * torch.tensor([0.6, 0.8]))
+    assert parameters["w"].grad is None
+
+
+def test_the_factor_does_not_stay_in_the_rate():
+    settings, parameters = OptimizerSettings(learning_rate=0.1), weight_with_gradient(1.0)
+    optimizer = settings.build(parameters)
+    settings.apply(optimizer, parameters, 0.25)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1]
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_over_the_last_share():
+    settings = OptimizerSettings(warmup_steps=4, decay_share=0.25)
+    factors = [settings.factor(step, 16) for step in range(16)]
+    assert factors == pytest.approx([0.25, 0.5, 0.75, *[1.0] * 10, 0.75, 0.5, 0.25])
+
+
+def test_the_rate_is_constant_without_warm_up_and_decay():
+    assert {OptimizerSettings().factor(step, 10) for step in range(10)} == {1.0}
+
+
+def test_the_first_average_is_the_weights_and_then_it_lags():
+    weight, average = torch.nn.Parameter(torch.tensor([1.0])), dict[str, torch.Tensor]()
+    update_average(average, {"w": weight}, 0.9)
+    assert average["w"].tolist() == [1.0]
+    with torch.no_grad():
+        weight.fill_(2.0)
+    assert average["w"].tolist() == [1.0]
+    update_average(average, {"w": weight}, 0.9)
+    assert average["w"].tolist() == pytest.approx([1.1])
+
+
+@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"decay_share": 1.5}])
+def test_settings_that_cannot_work_are_refused(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        OptimizerSettings(**wrong)
