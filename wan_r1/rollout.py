@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -113,10 +114,7 @@ def collect(
     """Sample `group_size` videos for each task and score them; a batch is scored while the next one is sampled.
 
     Args:
-        policy: the model.
-        tasks: P tasks; each is encoded once.
-        scorer: where videos are scored.
-        sampler: steps, kernel, noise.
+        policy, tasks, scorer, sampler: model, P tasks (each encoded once), where to score, steps and noise.
         group_size: G, videos for each task.
         noises_per_group: how many different start noises a group has.
         batch_size: videos sampled together; the layout of the returned batches.
@@ -132,30 +130,20 @@ def collect(
     waiting = []
     for first in range(0, len(plan), batch_size):
         places = plan[first : first + batch_size]
-        chosen = [place.task - first_task for place in places]
-        inputs = condition.select(chosen)
+        chosen = np.asarray([place.task - first_task for place in places], dtype=np.int64)
+        inputs = condition.select(chosen.tolist())
         with clock("sample"):
-            trace = sample_batch(policy, inputs, sampler, places, keep)
+            trace = _sample_batch(policy, inputs, sampler, places, keep)
         with clock("decode"):
             videos = policy.decode(trace.result)
         shown = tuple(tasks[index] for index in chosen)
-        waiting.append((shown, chosen, videos, trace, inputs, scorer.submit(shown, list(videos))))
+        unscored = partial(RolloutBatch, tasks=shown, task_index=chosen, videos=videos, trace=trace, condition=inputs)
+        waiting.append((unscored, scorer.submit(shown, list(videos))))
     with clock("score_wait"):
-        scored = [tuple(scores.result()) for *_, scores in waiting]
-    return [
-        RolloutBatch(
-            tasks=shown,
-            task_index=np.asarray(chosen, dtype=np.int64),
-            videos=videos,
-            trace=trace,
-            condition=inputs,
-            scores=scores,
-        )
-        for (shown, chosen, videos, trace, inputs, _), scores in zip(waiting, scored, strict=True)
-    ]
+        return [unscored(scores=tuple(scores.result())) for unscored, scores in waiting]
 
 
-def sample_batch(
+def _sample_batch(
     policy: Policy,
     condition: Condition,
     sampler: SamplerSettings,

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks.skins import RGB, Look
+from wan_r1.tasks.skins import Look
 from wan_r1.types import Sprite
 
 __all__ = ["draw_sprites", "look_sprite", "paint_board", "paste", "shape_alpha", "walk_positions"]
 
 SUPERSAMPLE = 8
+
+MOTION_SHARE = 0.85
+"""Share of a video that shows motion when no speed is asked for; the rest shows the agent at its goal."""
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -161,13 +164,3 @@ def walk_positions(points: Points, num_frames: int, step: float | None, aspect: 
         step = along[-1] / moving
     way = np.minimum(np.arange(num_frames) * step, along[-1])
     return np.stack([np.interp(way, along, points[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
-
-
-MOTION_SHARE = 0.85
-"""Share of a video that shows motion when no speed is asked for; the rest shows the agent at its goal."""
-
-
-def mean_color(look: Look) -> RGB:
-    """The average colour of a look, for legends and prompts."""
-    r, g, b = _texture(look, SUPERSAMPLE).mean(axis=(0, 1)).round().astype(int)
-    return int(r), int(g), int(b)

@@ -65,7 +65,7 @@ def _wander(rng: RNG, num_frames: int, step: float) -> NDArray[np.float32]:
     return np.asarray(points, dtype=np.float32)
 
 
-def board_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _board_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """A board of walls and floor with one to three sprites that walk block by block."""
     skin = _skin(rng)
     cells = int(rng.integers(4, max(5, size // 7) + 1))
@@ -89,7 +89,7 @@ def board_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     return draw_sprites(board, layers)
 
 
-def maze_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _maze_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """A small maze in blocks of 8 px, as the tiny levels draw it, with an agent that walks, jumps or runs about."""
     blocks = size // 8
     odd = blocks if blocks % 2 else blocks - 1
@@ -119,7 +119,7 @@ def _background(rng: RNG, size: int) -> Clip:
     return np.asarray(picture).round().clip(0, 255).astype(np.uint8).copy()
 
 
-def sprite_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _sprite_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """Sprites that drift over a flat or graded background."""
     layers = []
     for _ in range(int(rng.integers(1, 5))):
@@ -136,7 +136,7 @@ def _curve(rng: RNG, count: int) -> NDArray[np.float32]:
     return np.stack([np.interp(t, np.arange(count), control[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
 
 
-def road_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _road_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """Thick roads on a dark or random ground; one sprite follows a road."""
     picture = np.empty((size, size, 3), dtype=np.uint8)
     picture[:] = (0, 0, 0) if rng.random() < 0.6 else _color(rng)
@@ -152,7 +152,7 @@ def road_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     return draw_sprites(picture, [(look_sprite(_look(rng, "disk"), max(4, width)), curves[0][at])])
 
 
-def cube_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _cube_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """Cubes in a slanted view, three shades each, and a ball that moves along them."""
     picture = np.full((size, size, 3), 255 if rng.random() < 0.6 else int(rng.integers(256)), dtype=np.uint8)
     unit = float(rng.uniform(0.06, 0.16)) * size
@@ -171,7 +171,7 @@ def cube_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     return draw_sprites(picture, [(ball, _wander(rng, num_frames, float(rng.uniform(0.005, 0.06))))])
 
 
-def room_scene(rng: RNG, num_frames: int, size: int) -> Clip:
+def _room_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     """A room-like picture (wall, floor, boxes) seen by a camera that turns and walks."""
     wide = 2 * size
     picture = np.empty((wide, wide, 3), dtype=np.uint8)
@@ -189,18 +189,18 @@ def room_scene(rng: RNG, num_frames: int, size: int) -> Clip:
     clip = []
     for frame in range(num_frames):
         scale = 1.2 * zoom**frame
-        shift = np.asarray([size / 2, size / 2]) - scale * (center + (frame * turn, 0))
+        shift = np.asarray([size / 2, size / 2]) - scale * (center + np.asarray([frame * turn, 0]))
         warp = np.asarray([[scale, 0, shift[0]], [0, scale, shift[1]]], dtype=np.float32)
         clip.append(cv2.warpAffine(picture, warp, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT))
     return np.stack(clip)
 
 
 SCENES = {
-    "maze": maze_scene,
-    "board": board_scene,
-    "sprite": sprite_scene,
-    "road": road_scene,
-    "cube": cube_scene,
-    "room": room_scene,
+    "maze": _maze_scene,
+    "board": _board_scene,
+    "sprite": _sprite_scene,
+    "road": _road_scene,
+    "cube": _cube_scene,
+    "room": _room_scene,
 }
 SCENE_WEIGHTS = {"maze": 0.7, "board": 0.1, "sprite": 0.05, "road": 0.05, "cube": 0.05, "room": 0.05}
