@@ -61,6 +61,9 @@ class VideoFolder:
         for column in ("video", "prompt"):
             if rows[0].get(column) is None:
                 raise DatasetError(f"{file}: column {column!r} is missing; found {', '.join(rows[0])}")
+        for line, row in enumerate(rows, start=2):
+            if not row["video"] or row["prompt"] is None:
+                raise DatasetError(f"{file}: line {line} names no video or has no prompt")
         return rows
 
     def load(self, row: dict[str, str], num_frames: int, height: int, width: int) -> tuple[str, NDArray[np.uint8]]:
@@ -81,13 +84,15 @@ def solver_videos(tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[
 class Encoded:
     """Encoded examples: latents [N, C, F, h, w] float16, conditions of the P distinct prompts, prompt of each [N].
 
-    A first frame in the latents (ti2v) is their frame 0, so the condition of an example is put together from both.
+    first_latents and image_tokens are those of `Condition`, one row for each example, because first frames differ where
+    prompts do not; so the condition of an example is put together from both.
     """
 
     latents: Tensor
     prompts: Condition
     prompt_index: Tensor
     first_latents: Tensor
+    image_tokens: Tensor
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -99,8 +104,8 @@ class Encoded:
         condition = Condition(
             text=chosen.text,
             negative_text=chosen.negative_text,
-            first_latents=self.first_latents[rows].float(),
-            image_tokens=chosen.image_tokens,
+            first_latents=self.first_latents[rows].float().to(chosen.text.device),
+            image_tokens=self.image_tokens[rows].float().to(chosen.text.device),
         )
         return self.latents[rows].float(), condition
 
@@ -121,7 +126,7 @@ def encode_examples(
     world = world or World()
     rows = source.rows() if isinstance(source, VideoFolder) else None
     total = num_examples if rows is None else len(rows)
-    key = _fingerprint(policy, source, total)
+    key = _fingerprint(policy, source, rows, total)
     stored = _read_cache(cache, key)
     if stored is None:
         stored = _encode_all(policy, source, rows, total, progress, batch_size, world)
@@ -134,6 +139,7 @@ def encode_examples(
         prompts=policy.encode_inputs(prompts, [blank] * len(prompts)),
         prompt_index=tensors["prompt_index"],
         first_latents=tensors["first_latents"],
+        image_tokens=tensors.get("image_tokens", torch.zeros(total, 0, 1)),
     )
 
 
@@ -146,13 +152,15 @@ def _encode_all(
     batch_size: int,
     world: World,
 ) -> tuple[dict[str, Tensor], list[str]]:
-    latents, firsts, texts = [], [], list[str]()
+    latents, firsts, images, texts = [], [], [], list[str]()
     mine = world.share(total)
     for start in range(mine.start, mine.stop, batch_size):
         stop = min(mine.stop, start + batch_size)
         prompts, videos = _examples(policy, source, rows, start, stop)
         latents.append(policy.encode_video(videos).half())
-        firsts.append(_first_latents(policy, videos, latents[-1]))
+        first, tokens = _first_frames(policy, videos, latents[-1])
+        firsts.append(first)
+        images.append(tokens)
         texts += prompts
         progress("encoding videos", stop - mine.start, len(mine))
     texts = world.gather_items(texts)
@@ -162,6 +170,8 @@ def _encode_all(
         "first_latents": world.gather(torch.cat(firsts)),
         "prompt_index": torch.tensor([distinct[text] for text in texts], dtype=torch.long),
     }
+    if images[0].numel():
+        tensors["image_tokens"] = world.gather(torch.cat(images))
     return tensors, list(distinct)
 
 
@@ -182,17 +192,27 @@ def _examples(
     return [task.prompt for task in tasks], videos
 
 
-def _first_latents(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor) -> Tensor:
+def _first_frames(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor) -> tuple[Tensor, Tensor]:
+    """first_latents and image_tokens (see Condition) of the videos' first frames, float16."""
     if policy.kind == "ti2v":  # the autoencoder is causal: latent frame 0 is the first frame alone
-        return latents[:, :, :1].clone()
-    return policy.encode_inputs([""] * len(videos), list(videos[:, 0])).first_latents.half()
+        return latents[:, :, :1].clone(), latents.new_zeros(len(latents), 0, 1)
+    condition = policy.encode_inputs([""] * len(videos), list(videos[:, 0]))
+    return condition.first_latents.half(), condition.image_tokens.half()
 
 
-def _fingerprint(policy: WanPolicy, source: TaskSource | VideoFolder, total: int) -> str:
+def _fingerprint(
+    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, total: int
+) -> str:
+    """A name for the encoded examples that changes with whatever they are made from."""
     vae = policy.folder.path / "vae"
     weights = sorted((f.name, f.stat().st_size, _digest(f)) for f in vae.glob("*") if f.is_file())
     config = policy.config
-    facts = [repr(source), total, config.num_frames, config.height, config.width, weights]
+    files: list[Any] = []
+    if isinstance(source, VideoFolder):
+        named = [Path(source.path) / (row.get(name) or "") for row in rows or [] for name in ("video", "input_image")]
+        files = [rows, [(f.stat().st_size, f.stat().st_mtime_ns) for f in named if f.is_file()]]
+    kind = [policy.kind, "image_encoder" in policy.folder.parts]
+    facts = [repr(source), total, config.num_frames, config.height, config.width, weights, kind, files]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
 
 

@@ -77,7 +77,8 @@ def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Te
     error = ((difference.abs() + difference.square()) * weight).mean() / weight.mean()
     power = latents.square().mean()
     psnr = -10 * torch.log10(difference.detach().clamp(-2, 2).square().mean() / 4)
-    return error + settings.scale_weight * power, {"error": float(error), "power": float(power), "psnr": float(psnr)}
+    numbers = {"error": float(error.detach()), "power": float(power.detach()), "psnr": float(psnr)}
+    return error + settings.scale_weight * power, numbers
 
 
 def train_vae(
