@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
 from wan_r1.trackers.scene import TILE_PX, Scene, Template, fit_light, largest_channel, make_scene, shrink, tile_means
-from wan_r1.types import Task, Track
+from wan_r1.types import Box, Task, Track
 from wan_r1.video import check_video
 
 __all__ = ["Observation", "SpriteTracker"]
@@ -241,19 +241,35 @@ def _hide(changes: Floats, instances: dict[str, Found], scene: Scene) -> None:
 
 
 def _link(found: list[dict[str, Found]], task: Task, size: tuple[float, float]) -> Track:
-    """One track for each object: of several instances the one nearest to where the object was last."""
+    """One track for each object: of several instances those on the smoothest way."""
     names = tuple(task.objects)
     shape = (len(names), len(found))
     points = np.full((*shape, 2), np.nan, dtype=np.float32)
     scores, copies = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
     for row, name in enumerate(names):
-        last = np.asarray(task.objects[name].center)
-        for t, instances in enumerate(found):
-            copies[row, t] = len(instances[name])
-            if not instances[name]:
-                continue
-            places = (np.asarray(instances[name])[:, :2] + 0.5) / size
-            best = int(np.hypot(*(places - last).T).argmin())
-            points[row, t], scores[row, t] = places[best], instances[name][best][2]
-            last = places[best]
+        copies[row] = [len(instances[name]) for instances in found]
+        seen = np.flatnonzero(copies[row])
+        instances = [np.asarray(found[t][name]) for t in seen]
+        for each in instances:
+            each[:, :2] = (each[:, :2] + 0.5) / size
+        chosen = _smoothest(instances, seen, task.objects[name]) if (copies[row] > 1).any() else [0] * len(seen)
+        for t, each, index in zip(seen, instances, chosen, strict=True):
+            points[row, t], scores[row, t] = each[index, :2], each[index, 2]
     return Track(objects=names, points=points, seen=copies > 0, copies=copies, scores=scores, unit="image")
+
+
+def _smoothest(instances: list[NDArray[np.float64]], frames: NDArray[np.int64], start: Box) -> list[int]:
+    """Index of one instance (x, y, score) per frame: least sum of squared steps, in object sizes, and of missing score."""
+    scale = np.asarray([start.width, start.height])
+    cost, back = np.zeros(1), []
+    before, last = np.asarray([start.center]), -1
+    for each, t in zip(instances, frames, strict=True):
+        steps = np.square((each[:, None, :2] - before[None]) / scale).sum(axis=2) / (t - last)
+        total = steps + cost[None] + 2 * (1 - each[:, 2:])
+        back.append(total.argmin(axis=1))
+        cost, before, last = total.min(axis=1), each[:, :2], int(t)
+    index, chosen = int(cost.argmin()), []
+    for pointers in reversed(back):
+        chosen.append(index)
+        index = int(pointers[index])
+    return chosen[::-1]
