@@ -1,8 +1,8 @@
 """What an import costs: the world half and the command line load no torch."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -45,10 +45,8 @@ def test_the_package_root_alone_loads_not_even_numpy():
 
 def test_help_starts_at_once():
     command = [sys.executable, "-m", "wan_r1", "--help"]
-    seconds = []
-    # The best of three, since the machine may be busy.
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < HELP_LIMIT_S
+    # Processor time of the child, since the machine may be busy with other work.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < HELP_LIMIT_S
