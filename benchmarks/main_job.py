@@ -19,12 +19,20 @@ from wan_r1.cli.main import main as wan_r1
 ROOT = Path(__file__).parent.parent
 RUNS, RESULTS = Path("runs/main_job"), Path(__file__).parent / "results" / "main_job.json"
 RL, SFT = ROOT / "recipes" / "rl" / "maze_tiny.toml", ROOT / "recipes" / "sft" / "maze_tiny.toml"
-GRPO = ["algorithm.name=grpo", "rl.noises_per_group=1"]
 VARIANTS: dict[str, tuple[Path, list[str]]] = {
     "nft": (RL, []),
-    "grpo": (RL, GRPO),
+    "grpo": (RL, ["algorithm.name=grpo"]),
     "nft_shuffled": (RL, ["rl.shuffle_rewards=true"]),
-    "sft_continued": (SFT, ["fresh=false", "optimizer.decay_share=1.0", "sft.evaluate_every=0"]),
+    "sft_continued": (
+        SFT,
+        [
+            "fresh=false",
+            "optimizer.decay_share=1.0",
+            "sft.evaluate_every=0",
+            "test.source.seed=2",
+            "test.num_tasks=512",
+        ],
+    ),
 }
 
 

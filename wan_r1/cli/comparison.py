@@ -12,12 +12,12 @@ from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.metrics.statistics import mean_interval, paired_difference, proportion
 from wan_r1.metrics.vr_bench import SCRIPT, measure
 from wan_r1.rollout import Rollout
-from wan_r1.runs import RunFolder
+from wan_r1.runs import RunFolder, write_json
 from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Task, Track
 
-__all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_videos", "side_numbers"]
+__all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_outcomes", "save_videos", "side_numbers"]
 
 INTERVAL_SEED = 0
 MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progress": "progress", "value": "reward"}
@@ -40,6 +40,11 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
         ks = [k for k in (1, 2, 4, 8, 16, 32) if k <= num_samples]
         numbers["pass_at_k"] = {str(k): float(evaluation.pass_at(k).mean()) for k in ks}
     return numbers | _vr_bench_numbers(evaluation.rollouts)
+
+
+def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
+    """Write outcomes.json: em of each task and sample by side, so that runs can be compared task by task."""
+    write_json(run.path / "outcomes.json", {name: side.em.astype(int).tolist() for name, side in sides.items()})
 
 
 def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:

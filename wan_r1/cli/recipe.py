@@ -104,11 +104,7 @@ class RLRecipe:
     "torch threads on the CPU; two threads on a busy machine are slower than one"
 
     def __post_init__(self) -> None:
-        if self.rl.noises_per_group == 1 and not self.algorithm.sampler.stochastic_steps:
-            raise ConfigError(
-                "rl.noises_per_group = 1 with a sampler without noise: all videos of a group would be the same; "
-                f"set rl.noises_per_group = {self.rl.group_size} (the group size), or a kernel with noise"
-            )
+        self.rl.noises(self.algorithm.sampler)
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:

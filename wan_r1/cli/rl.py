@@ -131,7 +131,7 @@ def _finish(
     recipe: "RLRecipe", run: "RunFolder", before: "Evaluation | None", after: "Evaluation | None", seconds: float
 ) -> dict[str, Any]:
     """Write summary.json and the videos; returns the summary, which is empty without test tasks."""
-    from wan_r1.cli.comparison import difference_numbers, plain_sampler, save_videos, side_numbers
+    from wan_r1.cli.comparison import difference_numbers, plain_sampler, save_outcomes, save_videos, side_numbers
     from wan_r1.runs import write_json
     from wan_r1.training.algorithms import ALGORITHMS
 
@@ -149,6 +149,7 @@ def _finish(
     }
     for group, evaluation in (("before", before), ("after", after)):
         save_videos(run, group, evaluation.rollouts[: recipe.num_videos])
+    save_outcomes(run, before=before, after=after)
     write_json(run.summary, summary)
     return summary
 

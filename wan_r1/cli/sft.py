@@ -116,7 +116,7 @@ def _judge(
     recipe: "SFTRecipe", policy: "WanPolicy", scorer: "ScorePool", run: "RunFolder", began: float
 ) -> dict[str, Any]:
     """The policy on the test tasks: summary.json and videos; empty without test tasks."""
-    from wan_r1.cli.comparison import plain_sampler, save_videos, side_numbers
+    from wan_r1.cli.comparison import plain_sampler, save_outcomes, save_videos, side_numbers
     from wan_r1.cli.wiring import evaluate_with
     from wan_r1.runs import write_json
 
@@ -133,6 +133,7 @@ def _judge(
         "seconds": time.monotonic() - began,
     }
     save_videos(run, "after", result.rollouts[: recipe.num_videos])
+    save_outcomes(run, after=result)
     write_json(run.summary, summary)
     return summary
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
+from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
@@ -32,14 +33,19 @@ from wan_r1.training.checkpoint import (
     without_prefix,
     write_checkpoint,
 )
+from wan_r1.training.curriculum import hardest
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings, update_average
+from wan_r1.types import Task
 
 __all__ = ["RLSettings", "RLTrainer"]
 
 Evaluate = Callable[[WanPolicy], dict[str, float]]
 Report = Callable[[int, int, dict[str, float]], None]
 Floats = NDArray[np.float64]
+
+SCREENING = 10**6
+"""Stream of the seeds of screening videos; the streams of updates count from 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +55,14 @@ class RLSettings:
     iterations: int = 100
     tasks_per_iteration: int = 12
     "tasks P of each iteration, over all processes"
+    tries_per_task: int = 0
+    "tasks that are tried once for each task that is taken, the worst first; 0 takes every task. A policy that solves"
+    "most tasks learns nothing from those; each process screens its own share"
     group_size: int = 12
     "videos G of each task"
-    noises_per_group: int = 1
-    "different start noises in a group; 1 shares one, so that the videos differ by the noise that the update sees"
+    noises_per_group: int | None = None
+    "start noises in a group; none: 1 if rollouts have noisy steps, so that videos differ by the noise that the update"
+    "sees, else one for each video"
     batch_size: int = 36
     "videos sampled and trained together"
     shuffle_rewards: bool = False
@@ -64,12 +74,23 @@ class RLSettings:
     "iterations between evaluations on validation tasks; 0 for none"
     checkpoint_every: int = 5
 
+    def noises(self, sampler: SamplerSettings) -> int:
+        """Start noises in a group that this sampler draws. ConfigError if all videos of a group would be the same."""
+        if self.noises_per_group is None:
+            return 1 if sampler.stochastic_steps else self.group_size
+        if self.noises_per_group == 1 and not sampler.stochastic_steps:
+            raise ConfigError(
+                "rl.noises_per_group = 1 with a sampler without noise: all videos of a group would be the same; "
+                f"set rl.noises_per_group = {self.group_size} (the group size), or a kernel with noise"
+            )
+        return self.noises_per_group
+
     def __post_init__(self) -> None:
         if self.group_size < 2 or self.tasks_per_iteration < 1 or self.iterations < 1:
             raise ConfigError("rl: group_size must be at least 2, tasks_per_iteration and iterations at least 1")
         if self.batch_size < 1 or self.checkpoint_every < 1:
             raise ConfigError("rl: batch_size and checkpoint_every must be at least 1")
-        if self.noises_per_group < 1 or self.group_size % self.noises_per_group:
+        if self.noises_per_group is not None and (self.noises_per_group < 1 or self.group_size % self.noises_per_group):
             raise ConfigError(
                 f"rl: noises_per_group = {self.noises_per_group} must divide group_size = {self.group_size}"
             )
@@ -124,11 +145,7 @@ class RLTrainer:
         return state.average
 
     def _start(self) -> _State:
-        if self.settings.noises_per_group == 1 and not self.algorithm.sampler.stochastic_steps:
-            raise ConfigError(
-                "rl: noises_per_group = 1 and a sampler without noise: all videos of a group would be the same; "
-                f"take noises_per_group = {self.settings.group_size}, or a sampler with stochastic steps"
-            )
+        self.settings.noises(self.algorithm.sampler)  # refuses a group of equal videos before anything is made
         parameters = self.policy.trainable_parameters()
         initial = {name: value.detach().clone() for name, value in parameters.items()}
         return _State(
@@ -142,21 +159,42 @@ class RLTrainer:
         """This process's share of the iteration's videos, drawn by the behaviour model."""
         settings = self.settings
         mine = self.world.share(settings.tasks_per_iteration)
-        tasks = self.tasks.tasks(iteration * settings.tasks_per_iteration + mine.start, len(mine))
         follows = self.algorithm.behaviour_decay > 0
         with self.policy.weights(state.behaviour) if follows else nullcontext():
+            with clock("screen"):
+                tasks = self._choose_tasks(iteration, mine)
             return collect(
                 self.policy,
                 tasks,
                 self.scorer,
                 self.algorithm.sampler,
                 group_size=settings.group_size,
-                noises_per_group=settings.noises_per_group,
+                noises_per_group=settings.noises(self.algorithm.sampler),
                 batch_size=settings.batch_size,
                 seed=_mix(settings.seed, iteration),
                 first_task=mine.start,
                 clock=clock,
             )
+
+    def _choose_tasks(self, iteration: int, mine: range) -> list[Task]:
+        """This process's tasks of the iteration: all in turn, or the worst of those that are tried once."""
+        tries = max(1, self.settings.tries_per_task)
+        first = iteration * self.settings.tasks_per_iteration * tries
+        tasks = self.tasks.tasks(first + mine.start * tries, len(mine) * tries)
+        if tries == 1:
+            return tasks
+        batches = collect(
+            self.policy,
+            tasks,
+            self.scorer,
+            self.algorithm.sampler,
+            batch_size=self.settings.batch_size,
+            seed=_mix(self.settings.seed, iteration, SCREENING),
+            first_task=mine.start * tries,
+            keep="result",
+        )
+        values = [score.value for batch in batches for score in batch.scores]
+        return hardest(tasks, values, len(mine))
 
     def _learn(self, state: _State, batches: Sequence[RolloutBatch], iteration: int, clock: Clock) -> dict[str, float]:
         """Advantages, then `updates` optimiser steps on them; groups without spread are dropped and counted."""
