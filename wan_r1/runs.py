@@ -30,6 +30,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -222,7 +223,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be what is wrong
+            partial.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: cannot be written ({error.strerror}); what was there is unchanged") from error
 
 

@@ -1,6 +1,7 @@
 """Read, write, resize and subsample videos [T, H, W, 3] uint8 and pictures [H, W, 3] uint8."""
 
 import io
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path as FilePath
 
@@ -82,7 +83,8 @@ def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -
         stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=Fraction(fps))
         stream.height, stream.width = video.shape[1:3]
         stream.pix_fmt = "rgb24" if lossless else "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        # With mbtree, x264 gives different bytes for the same video from call to call on processors with AVX-512.
+        stream.options = {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"}
         stream.thread_type = "NONE"
         for frame in video:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
@@ -120,7 +122,8 @@ def _write_whole(path: FilePath, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be what is wrong
+            partial.unlink(missing_ok=True)
         raise VideoError(f"{path}: cannot be written ({error})") from error
 
 

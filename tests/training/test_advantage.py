@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -36,6 +36,7 @@ def test_one_success_among_many_is_clipped():
 
 
 @given(arrays(np.float64, (3, 5), elements=st.floats(0, 1)))
+@settings(deadline=None)
 def test_advantages_are_finite_bounded_and_in_the_order_of_the_rewards(rewards):
     found = group_advantages(rewards)
     assert np.isfinite(found).all()

@@ -92,6 +92,8 @@ def look_sprite(look: Look, px: int) -> Sprite:
 def paint_board(looks: Sequence[Look], codes: NDArray[np.integer], height: int, width: int) -> Picture:
     """A picture of a board: cell (r, c) shows `looks[codes[r, c]]`; the first look (floor) lies below all others."""
     rows, cols = codes.shape
+    if height < rows or width < cols:
+        raise ConfigError(f"board of {rows} x {cols} blocks: {height} x {width} px are too few; take 1 for each block")
     tops = np.round(np.arange(rows + 1) * height / rows).astype(int)
     lefts = np.round(np.arange(cols + 1) * width / cols).astype(int)
     px = max(1, round(max(height / rows, width / cols)))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import GenerationError
+from wan_r1.errors import ConfigError, GenerationError
 from wan_r1.tasks.difficulty import MAZE_LEVELS, MazeLevel, level_named
 from wan_r1.tasks.grid import Cell, canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.maze import rules
@@ -38,7 +38,7 @@ class MazeFamily:
         level_named(MAZE_LEVELS, self.level)
         skin_named(self.skin)
         if self.split is not None and self.split not in SPLITS:
-            raise GenerationError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
+            raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 
     @property
     def parameters(self) -> MazeLevel:
@@ -75,7 +75,7 @@ class MazeFamily:
         if not cells:
             raise GenerationError(f"maze: no way from {state.start} to {state.goal}")
         shape = state.grid.shape
-        size = self.size or self.parameters.cell_px * max(shape)
+        size = self.parameters.cell_px * max(shape) if self.size is None else self.size
         box = cell_box(state.start, shape)
         start = np.asarray([box.center], dtype=np.float32)
         return Task(
