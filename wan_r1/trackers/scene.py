@@ -71,7 +71,7 @@ class Template:
     """One sprite at the shrunken scale, centred on an odd kernel [k, k], with S = its colours and a = its alpha.
 
     kernels [n, k, k] and mixing [n, 4]: the kernel [k, k, 4] of (a S, a) as a sum of n products; n = 1 for one colour.
-    inside [k, k]: 1 where the sprite is; ring: 1 just around it. energy [h, w]: squared contrast of the sprite against
+    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1; mean_color [3]: the sprite's. energy [h, w]: squared contrast of the sprite against
     the background, for each centre pixel of the scene. weight: sum of a^2.
     """
 
@@ -79,6 +79,7 @@ class Template:
     mixing: Floats
     inside: Floats
     ring: Floats
+    mean_color: Floats
     energy: Floats
     weight: float
 
@@ -256,6 +257,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     inside = (alpha > 0.05).astype(np.float32)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
     ring = np.maximum(cv2.dilate(inside, disc) - cv2.dilate(inside, BLOCK), 0)
+    weight = float((alpha**2).sum())
     energy = (
         (color**2).sum()
         - 2 * sum(_correlate(background[..., c], alpha * color[..., c]) for c in range(3))
@@ -267,9 +269,10 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         kernels=np.ascontiguousarray((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), dtype=np.float32),
         mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
         inside=inside,
-        ring=ring,
+        ring=ring / max(1.0, float(ring.sum())),
+        mean_color=np.asarray(color.sum(axis=(0, 1)) / alpha.sum(), dtype=np.float32),
         energy=np.asarray(energy, dtype=np.float32),
-        weight=float((alpha**2).sum()),
+        weight=weight,
     )
 
 

@@ -1,10 +1,10 @@
 """The tracker that rewards stand on: finds all instances of every known object in every frame.
 
-A frame is explained as background + sprites (trackers/scene.py). With D = frame - background, S, a = colours and alpha of a sprite and
-B = background, an instance at p has D = a (S - B). Its score is the share of the sprite's contrast E = sum a^2 |S - B|^2
-that this explains: 1 - (sum over the sprite |D - a (S - B)|^2 + sum over a ring around it |D|^2) / E. It is 1 for a perfect
-instance and at most 0 where only background is; the ring keeps larger things of the same colour out. Where the conditioning
-image itself looks like the sprite, D is 0 and nothing is found.
+A frame is explained as background + sprites (trackers/scene.py). With D = frame - background, S, a = colours and alpha of a
+sprite and B = background, an instance at p has D = a (S - B). Its score is the share of the sprite's contrast
+E = sum a^2 |S - B|^2 that this explains, 1 - (sum over the sprite |D - a (S - B)|^2) / E, less a cost for what changed in a
+ring around it. It is 1 for a perfect instance and at most 0 where only background is; the ring keeps larger things of the
+same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ __all__ = ["Observation", "SpriteTracker"]
 CHUNK = 32  # frames held as shrunken pictures at a time
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
 APART = 0.6  # two instances of one sprite are at least this share of its width apart
+RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the sprite explains: a part of a larger thing
+RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
 MIN_CONTRAST = 0.2  # share of the largest contrast below which the background hides the sprite
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
@@ -51,8 +53,8 @@ class Observation:
 class SpriteTracker:
     """Explains each frame as conditioning image + sprites; see the module's first lines."""
 
-    min_score: float = 0.4
-    """Share of a sprite's contrast that an instance must explain. Honest ones: above .8; a sprite 1.5 times as large: below .3."""
+    min_score: float = 0.45
+    """Share of a sprite's contrast that an instance must explain. Clean pictures: above .8; the worst honest ones, .5."""
     min_amplitude: float = 0.5
     """Opacity above which an instance is there: more like the sprite than like the background."""
     min_copy_amplitude: float = 0.75
@@ -129,7 +131,7 @@ class SpriteTracker:
             _forbid(score, places, window, template)
             y, x = (int(v) for v in np.unravel_index(int(score.argmax()), score.shape))
             place = (window[0].start + y, window[1].start + x)
-            quality = float(score[y, x]) - _around(over, place, template)
+            quality = float(score[y, x]) - RING_WEIGHT * _around(over, place, background, template)
             if score[y, x] < least_score:
                 break
             places.append(place)
@@ -184,11 +186,14 @@ def _correlate(picture: Floats, kernel: Floats) -> Floats:
     return np.asarray(cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT))
 
 
-def _around(over: Video, place: tuple[int, int], template: Template) -> float:
-    """What changed just around an instance, as a share of its contrast."""
+def _around(over: Video, place: tuple[int, int], background: Video, template: Template) -> float:
+    """Share of the ring around an instance that changed as much as the sprite's colour would change it."""
     here, part = _overlap(over, place, template)
     changed = (over[here].astype(np.float32) ** 2).sum(axis=2)
-    return float((changed * template.ring[part]).sum() / max(template.energy[place], 1.0))
+    contrast = ((background[here] - template.mean_color) ** 2).sum(axis=2)
+    least = MIN_CONTRAST * float(template.energy.max()) / template.weight
+    likeness = (np.sqrt(changed / np.maximum(contrast, least)) - RING_FAINT) / (RING_FULL - RING_FAINT)
+    return float((np.clip(likeness, 0, 1) * template.ring[part]).sum())
 
 
 def _overlap(

@@ -234,5 +234,5 @@ def _write_cache(cache: Path | None, key: str, stored: tuple[dict[str, Tensor], 
     if cache is None:
         return
     cache.mkdir(parents=True, exist_ok=True)
-    save_file(stored[0], cache / f"{key}.safetensors")
+    save_file({name: tensor.contiguous() for name, tensor in stored[0].items()}, cache / f"{key}.safetensors")
     (cache / f"{key}.json").write_text(json.dumps(stored[1]))  # written last: its presence says that all is there

@@ -1,8 +1,8 @@
 """Muon: momentum whose matrix updates are orthogonalised (https://kellerjordan.github.io/posts/muon).
 
 `torch.optim.Muon` takes matrices only; this one flattens convolution kernels to [out, in * kernel] too, and gives what
-is not a matrix (norms, biases, embeddings of size 1) to the AdamW rule. On the small models here it needs about half
-the steps of AdamW for the same loss; docs/log.md has the comparison.
+is not a matrix (norms, biases, embeddings of size 1) to the AdamW rule. On the small models here it learned somewhat
+faster than AdamW per step, in one short comparison (docs/log.md).
 """
 
 from collections.abc import Iterable
