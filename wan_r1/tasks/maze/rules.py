@@ -48,8 +48,8 @@ Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """A point on the floor graph: `near` cell, neighbour `far`, share of the way from near to far in [0, .5], cells off it."""
+class _Place:
+    """A point on the floor graph: cells near and far, share of the way between them in [0, .5], cells off it."""
 
     near: Cell
     far: Cell
@@ -81,19 +81,19 @@ def _remaining(task: Task) -> NDArray[np.int64]:
     return distances(task.state.grid, task.state.goal)
 
 
-def _place(grid: NDArray[np.int8], row: float, col: float) -> Place:
+def _place(grid: NDArray[np.int8], row: float, col: float) -> _Place:
     """The nearest point of the floor graph; `off` is infinite inside walls, where half a cell or more is missing."""
     near = (int(np.rint(row)), int(np.rint(col)))
     if not _is_floor(grid, near):
-        return Place(near=near, far=near, share=0.0, off=np.inf)
+        return _Place(near=near, far=near, share=0.0, off=np.inf)
     down, right = row - near[0], col - near[1]
     below, beside = (near[0] + (1 if down > 0 else -1), near[1]), (near[0], near[1] + (1 if right > 0 else -1))
-    best = Place(near=near, far=near, share=0.0, off=float(np.hypot(down, right)))
+    best = _Place(near=near, far=near, share=0.0, off=float(np.hypot(down, right)))
     for far, along, across in ((below, abs(down), abs(right)), (beside, abs(right), abs(down))):
         if across < best.off and _is_floor(grid, far):
-            best = Place(near=near, far=far, share=float(along), off=float(across))
+            best = _Place(near=near, far=far, share=float(along), off=float(across))
     open_square = _is_floor(grid, below) and _is_floor(grid, beside) and _is_floor(grid, (below[0], beside[1]))
-    return Place(near=near, far=best.far, share=best.share, off=0.0) if open_square else best
+    return _Place(near=near, far=best.far, share=best.share, off=0.0) if open_square else best
 
 
 def _is_floor(grid: NDArray[np.int8], cell: Cell) -> bool:
@@ -109,9 +109,9 @@ def _step_cap(cells: Points, way: int, num_frames: int) -> float:
     return float(min(MAX_STEP, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
 
 
-def _walk_violation(task: Task, places: dict[int, Place], cap: float) -> Iterator[Violation]:
+def _walk_violation(task: Task, places: dict[int, _Place], cap: float) -> Iterator[Violation]:
     """The first frame in which the agent is in a wall, or too far from where it was."""
-    before = Place(near=task.state.start, far=task.state.start, share=0.0, off=0.0)
+    before = _Place(near=task.state.start, far=task.state.start, share=0.0, off=0.0)
     last = -1
     for t, place in places.items():
         if place.off > OFF_FLOOR:
@@ -125,12 +125,12 @@ def _walk_violation(task: Task, places: dict[int, Place], cap: float) -> Iterato
         before, last = place, t
 
 
-def _position(place: Place) -> tuple[float, float]:
+def _position(place: _Place) -> tuple[float, float]:
     (r, c), (to_r, to_c) = place.near, place.far
     return r + place.share * (to_r - r), c + place.share * (to_c - c)
 
 
-def _way(grid: NDArray[np.int8], start: Place, end: Place, limit: float) -> float:
+def _way(grid: NDArray[np.int8], start: _Place, end: _Place, limit: float) -> float:
     """Length in cells of the way along the floor between two places; infinite if clearly above `limit`."""
     if {start.near, start.far} == {end.near, end.far}:
         return abs(start.share - end.share) if start.near == end.near else 1 - start.share - end.share
@@ -187,19 +187,19 @@ def _at_point(track: Track, violation: Violation) -> Violation:
     return Violation(kind=violation.kind, frame=violation.frame, point=(x, y) if np.isfinite(x) else None)
 
 
-def _cell(place: Place) -> Cell | None:
+def _cell(place: _Place) -> Cell | None:
     """The cell that the agent is in; None on the way between two."""
     return place.near if place.share <= AT_CELL else None
 
 
-def _progress(place: Place, remaining: NDArray[np.int64], way: int) -> float:
+def _progress(place: _Place, remaining: NDArray[np.int64], way: int) -> float:
     """Share of the true way covered at a place; 0 if it is farther from the goal than the start is."""
     between = float(np.clip((place.share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
     left = (1 - between) * remaining[place.near] + between * remaining[place.far]
     return float(np.clip(1 - left / max(1, way), 0, 1))
 
 
-def _moves(grid: NDArray[np.int8], start: Cell, places: list[Place]) -> float:
+def _moves(grid: NDArray[np.int8], start: Cell, places: list[_Place]) -> float:
     """Cell moves that the agent made; half-way excursions that never reach a cell do not count."""
     moves, here = 0.0, start
     for cell in filter(None, map(_cell, places)):
