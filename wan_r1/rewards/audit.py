@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,8 @@ class AuditRow:
 class AuditReport:
     """All rows, and the checks by name: True where the reward is sound.
 
-    exact: every honest video scores >= 0.95; prefixes: 25, 50 and 75 per cent are in order in each task; cheats: none above
-    0.3 nor above its task's half-way video; roc: area under the curve of honest against cheat >= 0.99.
+    exact: every honest video scores >= 0.95; prefixes: 25, 50 and 75 per cent are in order in each task; cheats: none
+    above 0.3 nor above its task's half-way video; roc: area under the curve of honest against cheat >= 0.99.
     """
 
     rows: tuple[AuditRow, ...]
@@ -64,7 +65,7 @@ def audit(
     num_frames: int = 49,
     crf: int | None = 23,
     workers: int = 0,
-    **settings: object,
+    **settings: Any,
 ) -> AuditReport:
     """Score the zoo of `num_tasks` tasks of a family (with these settings) by a reward.
 

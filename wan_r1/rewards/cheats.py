@@ -1,7 +1,7 @@
 """The zoo: honest videos and cheating videos of a task, drawn from its own first frame and sprites.
 
-A video is a motion (where the agent is in each frame) on a stage (what else is shown). Honest videos are the solution in many
-guises; a cheat has a false motion, a false stage, or one of each.
+A video is a motion (where the agent is in each frame) on a stage (what else is shown). Honest videos are the solution
+in many guises; a cheat has a false motion, a false stage, or one of each.
 """
 
 from collections.abc import Callable, Iterator
@@ -106,7 +106,7 @@ def _perform(stage: Set, points: Points) -> Video:
 
 
 def _aspect(task: Task) -> float:
-    return task.first_frame.shape[0] / task.first_frame.shape[1]
+    return float(task.first_frame.shape[0] / task.first_frame.shape[1])
 
 
 def _is_own(task: Task) -> bool:
@@ -128,7 +128,7 @@ def _sizes_per_frame(task: Task, num_frames: int) -> float:
 
 def _in_sizes(task: Task, steps: Points) -> NDArray[np.float64]:
     box = task.objects["agent"]
-    return np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height)
+    return np.asarray(np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height))
 
 
 def _until(shares: NDArray[np.float64], points: Points) -> Points:
@@ -169,17 +169,17 @@ DISTURBANCES: dict[str, Callable[[Video, np.random.Generator], Video]] = {
 
 def _straight(task: Task, walk: Points) -> Points:
     share = np.linspace(0, 1, len(walk), dtype=np.float32)[:, None]
-    return walk[0] + share * (walk[-1] - walk[0])
+    return np.asarray(walk[0] + share * (walk[-1] - walk[0]))
 
 
 def _jump(task: Task, walk: Points) -> Points:
-    return np.where(np.arange(len(walk))[:, None] < len(walk) // 2, walk[0], walk[-1])
+    return np.asarray(np.where(np.arange(len(walk))[:, None] < len(walk) // 2, walk[0], walk[-1]))
 
 
 def _two_jumps(task: Task, walk: Points) -> Points:
     middle = _until(np.asarray([0.5]), task.solution.points)[0]
     third = np.arange(len(walk))[:, None] * 3 // len(walk)
-    return np.where(third == 0, walk[0], np.where(third == 1, middle, walk[-1]))
+    return np.asarray(np.where(third == 0, walk[0], np.where(third == 1, middle, walk[-1])))
 
 
 def _vanish(task: Task, walk: Points) -> Points:

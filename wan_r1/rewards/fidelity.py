@@ -1,7 +1,7 @@
 """Does the scene stay what the conditioning image shows? Facts from an observation; objects themselves are left out.
 
-The changes come per tile (about half a board cell), with a global change of light removed and noise averaged out, so a mild
-brightness change or grain costs nothing, while an erased wall or a moved goal is a change of many grey levels.
+The changes come per tile (about half a board cell), with a global change of light removed and noise averaged out, so a
+mild brightness change or grain costs nothing, while an erased wall or a moved goal is a change of many grey levels.
 """
 
 import warnings

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +31,9 @@ Videos = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
 
 
 class ScorePool:
-    """Scores batches in the background: `with ScorePool(reward, workers=2) as pool: pool.submit(tasks, videos).result()`.
+    """Scores batches in the background.
+
+    `with ScorePool(reward, workers=2) as pool: scores = pool.submit(tasks, videos).result()`.
 
     With `workers=0` scoring happens inside `submit`. Scores do not depend on the number of workers.
     """
@@ -108,7 +111,7 @@ def _finish(whole: "Future[list[Score]]", reward: Reward, tasks: Sequence[Task],
 
 def _slices(length: int, parts: int) -> list[slice]:
     bounds = np.linspace(0, length, min(parts, length) + 1).round().astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(bounds)]
 
 
 def _join(parts: "Sequence[Future[list[Score]]]", whole: "Future[list[Score]]") -> None:

@@ -2,10 +2,10 @@
 
     value = gate * penalty * (w_progress progress + w_goal goal + w_exact exact + w_efficiency efficiency)
 
-All parts lie in [0, 1] and the weights add to 1. gate = fidelity^a * continuity^b. Once a rule is broken, goal, exact and efficiency
-are 0, progress counts up to the first violation only, and penalty is at most 0.3: the value never exceeds that of the
-honest video that stops there. Progress is the share of the true remaining distance covered at the last legal frame, so
-a longer legal prefix scores more, going back costs, and a video without legal motion scores 0.
+All parts lie in [0, 1] and the weights add to 1. gate = fidelity^a * continuity^b. Once a rule is broken, goal, exact
+and efficiency are 0, progress counts up to the first violation only, and penalty is at most 0.3: the value never
+exceeds that of the honest video that stops there. Progress is the share of the true remaining distance covered at the
+last legal frame, so a longer legal prefix scores more, going back costs, and a video without legal motion scores 0.
 """
 
 from dataclasses import dataclass, field, replace

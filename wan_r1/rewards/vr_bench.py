@@ -18,8 +18,8 @@ __all__ = ["PaperReward"]
 class PaperReward:
     """Weighted sum of success, precision, exact match and step deviation, on the track of the agent.
 
-    Walls, clones, jumps and the rest of the picture are not looked at, as in VR-Bench. The verdict is the family's and does
-    not enter the value.
+    Walls, clones, jumps and the rest of the picture are not looked at, as in VR-Bench. The verdict is the family's and
+    does not enter the value.
     """
 
     success: float = 0.25

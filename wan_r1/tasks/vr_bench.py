@@ -26,7 +26,7 @@ WALL, PLAYER, GOAL = 1, 2, 3  # VR-Bench's codes of the maze; 0 is floor
 MAX_CELLS = 1000  # rows or columns; far above any benchmark board
 
 SOLID_DIFFERENCE = 60.0
-"""Largest colour difference of a pixel to the background, in grey levels, from which a sprite's pixel counts as solid."""
+"""Largest difference of a channel to the background, in grey levels, from which a pixel counts as solid."""
 FAINT_DIFFERENCE = 14.0
 """Difference below which a pixel is background: what H.264 leaves of a flat colour."""
 
@@ -99,7 +99,7 @@ def image_path_of(state_path: str | FilePath) -> FilePath:
 
 
 def write_state(path: str | FilePath, task: Task, image_size: int | None = None) -> None:
-    """Write a task as VR-Bench state JSON; `image_size` is the longer picture side in px (default: the first frame's)."""
+    """Write a task as VR-Bench state JSON; `image_size`: longer picture side in px (default: the first frame's)."""
     if task.family not in WRITERS:
         raise DatasetError(f"family {task.family!r}: VR-Bench has no such game; known are {', '.join(WRITERS)}")
     values = WRITERS[task.family](task, image_size or max(task.first_frame.shape[:2]))

@@ -1,7 +1,8 @@
 """What a video is compared with: the conditioning image without its objects, at the scale where sprites are small.
 
 A picture of the scene is `light(background + sprites) + noise`, where `light` is a gain, and an offset for each colour
-channel, of a frame. All work is done on frames that were shrunk until the smallest sprite is about `WORK_PX` pixels wide.
+channel, of a frame. All work is done on frames that were shrunk until the smallest sprite is about `WORK_PX` pixels
+wide.
 """
 
 import functools
@@ -71,8 +72,9 @@ class Template:
     """One sprite at the shrunken scale, centred on an odd kernel [k, k], with S = its colours and a = its alpha.
 
     kernels [n, k, k] and mixing [n, 4]: the kernel [k, k, 4] of (a S, a) as a sum of n products; n = 1 for one colour.
-    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1; mean_color [3]: the sprite's. energy [h, w]: squared contrast of the sprite against
-    the background, for each centre pixel of the scene. weight: sum of a^2.
+    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1; mean_color [3]: the sprite's.
+    energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the scene. weight:
+    sum of a^2.
     """
 
     kernels: Floats
@@ -93,8 +95,9 @@ class Template:
 class Scene:
     """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
-    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r, c, 3] float32: mean colours (see tile_means);
-    tile_tolerance [r, c]: by how much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of each object -> Template.
+    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r,
+    c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
+    height): the picture in shrunken pixels, not rounded; templates: name of each object -> Template.
     """
 
     factor: int
@@ -196,15 +199,15 @@ def largest_channel(values: Floats) -> Floats:
 
 
 def _extent(sprite: Sprite) -> float:
-    """Width, in px of the sprite, of the disc that covers as much as the sprite does: a size that ignores thin corners."""
+    """Width, in px of the sprite, of the disc that covers as much as the sprite: thin corners hardly count."""
     return float(2 * np.sqrt(sprite.alpha.sum() / np.pi))
 
 
 def without_objects(task: Task) -> Picture:
     """The first frame with its objects taken out.
 
-    What lies below an object is copied from the place, a whole number of object boxes away, that looks most like its visible
-    surroundings (on a board: another empty cell); if nothing does, it is filled in smoothly from around.
+    What lies below an object is copied from the place, a whole number of object boxes away, that looks most like its
+    visible surroundings (on a board: another empty cell); if nothing does, it is filled in smoothly from around.
     """
     picture = task.first_frame.copy()
     for name, box in task.objects.items():

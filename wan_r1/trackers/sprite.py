@@ -1,10 +1,10 @@
 """The tracker that rewards stand on: finds all instances of every known object in every frame.
 
-A frame is explained as background + sprites (trackers/scene.py). With D = frame - background, S, a = colours and alpha of a
-sprite and B = background, an instance at p has D = a (S - B). Its score is the share of the sprite's contrast
-E = sum a^2 |S - B|^2 that this explains, 1 - (sum over the sprite |D - a (S - B)|^2) / E, less a cost for what changed in a
-ring around it. It is 1 for a perfect instance and at most 0 where only background is; the ring keeps larger things of the
-same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
+A frame is explained as background + sprites (trackers/scene.py). With D = frame - background, S, a = colours and alpha
+of a sprite and B = background, an instance at p has D = a (S - B). Its score is the share of the sprite's contrast E =
+sum a^2 |S - B|^2 that this explains, 1 - (sum over the sprite |D - a (S - B)|^2) / E, less a cost for what changed in
+a ring around it. It is 1 for a perfect instance and at most 0 where only background is; the ring keeps larger things
+of the same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,8 @@ class Observation:
     """One look at a video: where the objects are, and what else changed.
 
     changes [T, rows, cols] float32: per tile, the largest difference over colour channels to the conditioning image in
-    grey levels, beyond what light and blur explain; NaN where objects are. light [T, 4]: gain, and offset of each channel.
+    grey levels, beyond what light and blur explain; NaN where objects are. light [T, 4]: gain, and offset of each
+    channel.
     """
 
     track: Track
@@ -54,7 +55,7 @@ class SpriteTracker:
     """Explains each frame as conditioning image + sprites; see the module's first lines."""
 
     min_score: float = 0.45
-    """Share of a sprite's contrast that an instance must explain. Clean pictures: above .8; the worst honest ones, .5."""
+    """Share of a sprite's contrast that an instance must explain. Clean pictures: above .8; the worst: .6."""
     min_amplitude: float = 0.5
     """Opacity above which an instance is there: more like the sprite than like the background."""
     min_copy_amplitude: float = 0.75
@@ -145,7 +146,7 @@ class SpriteTracker:
 
 
 def _noise(changed: Video, scene: Scene) -> float:
-    """Standard deviation of the noise of a frame, from the median difference on flat ground; 0 if there is too little."""
+    """Standard deviation of the noise of a frame, from the median difference on flat ground."""
     sample = changed.reshape(-1, 3)[scene.flat].ravel()
     middle = sample.size // 2
     return float(np.partition(sample, middle)[middle]) / 0.6745 if sample.size > 60 else 0.0
@@ -264,7 +265,7 @@ def _link(found: list[dict[str, Found]], task: Task, size: tuple[float, float]) 
 
 
 def _smoothest(instances: list[NDArray[np.float64]], frames: NDArray[np.int64], start: Box) -> list[int]:
-    """Index of one instance (x, y, score) per frame: least sum of squared steps, in object sizes, and of missing score."""
+    """Index of one instance (x, y, score) per frame: least squared steps, in object sizes, and missing scores."""
     scale = np.asarray([start.width, start.height])
     cost, back = np.zeros(1), []
     before, last = np.asarray([start.center]), -1
