@@ -299,3 +299,29 @@ def test_the_loop_raises_the_reward_and_shuffled_rewards_do_not(
     found, control = gain(shuffled=False), gain(shuffled=True)
     assert found > least
     assert abs(control) < found / 2
+
+
+def test_screening_takes_the_tasks_that_one_try_fails(trainer, maze_source):
+    judged = []
+
+    class SeedReward:
+        """Low for every second task."""
+
+        def __call__(self, task, video):
+            judged.append(task.seed)
+            return Score(value=float(seeds.index(task.seed) % 2), parts={})
+
+    seeds = [task.seed for task in maze_source.tasks(0, 8)]
+    made = trainer("nft", scorer=ScorePool(SeedReward(), 0), settings=replace(SETTINGS, iterations=1, tries_per_task=2))
+    made.train()
+    assert judged[:4] == seeds[:4]
+    assert judged[4:] == [seeds[0]] * 4 + [seeds[2]] * 4
+
+
+def test_a_screened_run_resumes_as_if_nothing_had_happened(trainer):
+    settings = replace(SETTINGS, iterations=4, tries_per_task=3, checkpoint_every=2)
+    whole, half = trainer("nft", "whole", settings=settings), trainer("nft", "half", settings=settings)
+    whole.train()
+    half.train(until=lambda: len(half.run.read_metrics()) == 2)
+    trainer("nft", "half", settings=settings).train(resume=True)
+    assert numbers_of(half.run) == numbers_of(whole.run)
