@@ -27,6 +27,8 @@ MAX_CELLS = 1000  # rows or columns; far above any benchmark board
 
 SOLID_DIFFERENCE = 60.0
 """Largest difference of a channel to the background, in grey levels, from which a pixel counts as solid."""
+FAINT_ALPHA = 0.15
+"""Opacity below which a pixel counts as background: grid lines that the median misses."""
 FAINT_DIFFERENCE = 14.0
 """Difference below which a pixel is background: what H.264 leaves of a flat colour."""
 
@@ -112,7 +114,9 @@ def write_state(path: str | FilePath, task: Task, image_size: int | None = None)
 
 
 def _read_maze(state: _Reader, picture: Picture) -> Task:
+    _check_render(state)
     codes = _read_grid(state, highest=GOAL)
+    _check_shape(state, picture, codes.shape)
     start, goal = (_read_cell(state, name, codes.shape) for name in ("player", "goal"))
     grid = (codes == WALL).astype(np.int8)
     for name, cell in (("player", start), ("goal", goal)):
@@ -124,6 +128,9 @@ def _read_maze(state: _Reader, picture: Picture) -> Task:
     boxes = {"agent": cell_box(start, grid.shape), "goal": cell_box(goal, grid.shape)}
     empty = [cell for cell in _cells_of(grid == 0) if cell not in (start, goal)]
     background = _median_cell(picture, empty or [start], grid.shape)
+    looks = {name: _cut_sprite(picture, box, background) for name, box in boxes.items()}
+    if looks["agent"].alpha.max() < 0.5:
+        raise DatasetError(f"{state.path}: its first picture shows only floor at the player's cell {start}")
     maze = MazeState(grid=grid, start=start, goal=goal, skin="plain")
     return Task(
         family="maze",
@@ -132,11 +139,33 @@ def _read_maze(state: _Reader, picture: Picture) -> Task:
         prompt=maze_prompt(maze),
         first_frame=picture,
         objects={"agent": boxes["agent"]},
-        sprites={name: _cut_sprite(picture, box, background) for name, box in boxes.items()},
+        sprites=looks,
         goals=(boxes["goal"],),
         solution=cells_to_path(cells, grid.shape),
         state=maze,
     )
+
+
+def _check_render(state: _Reader) -> None:
+    """The keys that a state of every game has."""
+    state.text("version")
+    state.at("metadata")
+    for key in ("cell_size", "image_width", "image_height"):
+        state.at("render").integer(key, least=1)
+    for name in ("player", "goal"):
+        entity = state.at("entities").at(name)
+        for key in ("x", "y", "width", "height"):
+            entity.at("bbox").integer(key)
+        for key in ("x", "y"):
+            entity.at("pixel_pos").integer(key)
+
+
+def _check_shape(state: _Reader, picture: Picture, shape: tuple[int, ...]) -> None:
+    height, width = picture.shape[:2]
+    if min(height / shape[0], width / shape[1]) < 2:
+        raise DatasetError(
+            f"{state.path}: its first picture has {width} x {height} px, too few for {shape[1]} x {shape[0]} cells"
+        )
 
 
 def _read_grid(state: _Reader, highest: int) -> NDArray[np.int64]:
@@ -198,6 +227,7 @@ def _cut_sprite(picture: Picture, box: Box, background: Picture) -> Sprite:
     if difference.max() < 2 * solid:  # a sprite of low contrast
         solid = max(0.5 * float(difference.max()), FAINT_DIFFERENCE + 1)
     alpha = np.clip((difference - FAINT_DIFFERENCE) / (solid - FAINT_DIFFERENCE), 0, 1).astype(np.float32)
+    alpha[alpha < FAINT_ALPHA] = 0
     rgb = np.where(
         alpha[..., None] > 0.02, (crop - below * (1 - alpha[..., None])) / np.maximum(alpha[..., None], 0.02), crop
     )

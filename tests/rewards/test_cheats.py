@@ -1,0 +1,56 @@
+"""Honesty pays: the zoo on two small mazes, drawn and encoded."""
+
+import pytest
+
+from wan_r1.errors import ConfigError
+from wan_r1.rewards import PaperReward, TrajectoryReward
+from wan_r1.rewards.audit import audit
+from wan_r1.rewards.cheats import MOTIONS, STAGES, zoo
+from wan_r1.tasks import make_task
+from wan_r1.tasks.skins import SKINS
+
+
+def test_the_zoo_has_each_false_motion_each_false_stage_and_their_pairs() -> None:
+    names = [example.name for example in zoo(make_task("maze", seed=3), 17)]
+    assert len(names) == len(set(names))
+    assert {"exact", "dark8", "noise12", "waits", "prefix25", "prefix50", "prefix75"} <= set(names)
+    false = [name for name in MOTIONS if name != "exact"] + [name for name in STAGES if name != "plain"]
+    assert set(false) <= set(names)
+    assert "straight+walls_erased" in names
+
+
+def test_a_straight_way_is_no_cheat_where_the_solution_is_straight() -> None:
+    task = make_task("maze", seed=0, level="tiny")
+    straight = next(t for t in (make_task("maze", seed=s) for s in range(200)) if _one_direction(t))
+    assert "straight" in {example.name for example in zoo(task, 17)} or _one_direction(task)
+    assert "straight" not in {example.name for example in zoo(straight, 17)}
+
+
+def _one_direction(task) -> bool:
+    spread = task.solution.points.max(axis=0) - task.solution.points.min(axis=0)
+    return bool(spread.min() < 1e-6)
+
+
+@pytest.mark.parametrize(
+    "skin", ["plain", *(pytest.param(skin, marks=pytest.mark.slow) for skin in SKINS if skin != "plain")]
+)
+def test_no_cheat_pays_on_a_tiny_maze(skin: str) -> None:
+    report = audit(TrajectoryReward(), "maze", num_tasks=1, seed=5, num_frames=17, skin=skin)
+    assert report.passed, report.checks
+    assert report.roc_area == 1
+    assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.15
+
+
+def test_the_benchmarks_own_metrics_are_caught() -> None:
+    task = make_task("maze", seed=4)
+    values = {e.name: PaperReward()(task, e.video).value for e in zoo(task, 17, pairs=False) if e.kind == "cheat"}
+    assert values["clone_at_goal"] > 0.9
+    assert values["walls_erased"] > 0.9
+    assert values["straight"] > 0.4
+
+
+def test_too_few_frames_or_tasks_are_refused() -> None:
+    with pytest.raises(ConfigError, match="num_frames: 5"):
+        list(zoo(make_task("maze", seed=0), 5))
+    with pytest.raises(ConfigError, match="num_tasks: 0"):
+        audit(TrajectoryReward(), num_tasks=0)

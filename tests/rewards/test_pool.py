@@ -1,0 +1,104 @@
+"""Scoring on worker processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from wan_r1.errors import ConfigError, RewardServerError
+from wan_r1.rewards import ScorePool, TrajectoryReward, score_all
+from wan_r1.tasks import family_of, make_tasks
+from wan_r1.types import Score, Task
+
+TASKS = make_tasks("maze", 5, 4)
+VIDEOS = np.stack([family_of(task).render(task, task.solution, 5, 80) for task in TASKS])
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A reward with a bug."""
+
+    def __call__(self, task: Task, video: np.ndarray) -> Score:
+        raise ZeroDivisionError(f"bug in task {task.seed}")
+
+
+@dataclass(frozen=True)
+class Dying:
+    """A reward whose process is killed."""
+
+    def __call__(self, task: Task, video: np.ndarray) -> Score:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_scores_do_not_depend_on_the_number_of_workers_and_come_in_order() -> None:
+    alone = score_all(TrajectoryReward(), TASKS, VIDEOS)
+    with ScorePool(TrajectoryReward(), workers=2) as pool:
+        first, second = pool.submit(TASKS, VIDEOS), pool.submit(TASKS[::-1], VIDEOS[::-1])
+        assert first.result() == alone
+        assert second.result() == alone[::-1]
+    assert len({score.value for score in alone}) > 1
+
+
+def test_a_reward_that_raises_stops_the_run_with_its_own_error() -> None:
+    with pytest.raises(ZeroDivisionError, match="bug in task"):
+        score_all(Failing(), TASKS, VIDEOS)
+
+
+def test_an_error_in_a_worker_is_the_original_one() -> None:
+    with ScorePool(TrajectoryReward(), workers=1) as pool, pytest.raises(AttributeError):
+        pool.submit([None, None], VIDEOS[:2]).result()  # type: ignore[list-item]
+
+
+def test_a_worker_that_is_killed_gives_a_clear_error_and_no_hang() -> None:
+    with ScorePool(TrajectoryReward(), workers=1) as pool:
+        pool.submit(TASKS[:1], VIDEOS[:1]).result()
+        for process in list(pool._executor._processes):  # type: ignore[union-attr]
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(RewardServerError, match=r"a scoring worker died .* workers=0"):
+            pool.submit(TASKS, VIDEOS).result(timeout=60)
+
+
+def test_an_empty_batch_is_no_scores() -> None:
+    assert score_all(TrajectoryReward(), [], [], workers=4) == []
+
+
+def test_wrong_use_is_refused() -> None:
+    with pytest.raises(ConfigError, match="workers: -1"):
+        ScorePool(TrajectoryReward(), workers=-1)
+    with pytest.raises(ConfigError, match="4 tasks but 3 videos"):
+        score_all(TrajectoryReward(), TASKS, VIDEOS[:3])
+    with pytest.raises(ConfigError, match="closed"):
+        ScorePool(TrajectoryReward(), workers=1).submit(TASKS, VIDEOS)
+
+
+PROGRAM = """
+import sys, types
+sys.modules["torch"] = types.ModuleType("torch")  # as if this program had loaded it
+print("program runs")
+import numpy as np
+from pathlib import Path
+from wan_r1.rewards import ScorePool, TrajectoryReward
+from wan_r1.tasks import make_task
+task = make_task("maze", seed=0)
+with ScorePool(TrajectoryReward(), workers=1) as pool:
+    print(pool.submit([task], task.first_frame[None, None]).result()[0].value)
+    worker = next(iter(pool._executor._processes))
+    print("torch" in Path(f"/proc/{worker}/maps").read_text())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_program_without_a_main_guard_runs_once_and_its_workers_load_no_torch(tmp_path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    done = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": root}, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:3] == ["program runs", "0.0", "False"]
