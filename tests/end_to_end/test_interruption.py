@@ -12,7 +12,7 @@ from wan_r1.runs import RunFolder
 
 PROGRAM = Path(__file__).with_name("train_brightest.py")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def program(model: Path, run: Path, *arguments: str) -> list[str]:

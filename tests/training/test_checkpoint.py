@@ -10,6 +10,7 @@ from wan_r1.errors import CheckpointError
 from wan_r1.training.checkpoint import (
     has_checkpoint,
     load_optimizer,
+    load_parameters,
     optimizer_state,
     read_checkpoint,
     with_prefix,
@@ -119,6 +120,15 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, name, damage):
     damage(tmp_path / "last" / name)
     with pytest.raises(CheckpointError, match="damaged checkpoint"):
         read_checkpoint(tmp_path / "last")
+
+
+def test_parameters_take_stored_values_of_the_same_shape_only(tmp_path):
+    weight = torch.nn.Parameter(torch.zeros(3))
+    load_parameters({"w": weight}, ONES, tmp_path)
+    assert weight.tolist() == [1.0, 1.0, 1.0]
+    for stored in ({"w": torch.ones(4)}, {"v": torch.ones(3)}, {**ONES, "v": torch.ones(3)}, {}):
+        with pytest.raises(CheckpointError, match="do not fit this policy, for example"):
+            load_parameters({"w": weight}, stored, tmp_path)
 
 
 def test_prefixes_come_off_as_they_went_on():

@@ -47,6 +47,14 @@ def test_the_first_average_is_the_weights_and_then_it_lags():
     assert average["w"].tolist() == pytest.approx([1.1])
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_that_is_no_number_stops_the_run_before_the_step(value):
+    settings, parameters = OptimizerSettings(learning_rate=0.1), weight_with_gradient(1.0, value)
+    with pytest.raises(ConfigError, match=r"learning_rate below 0\.1"):
+        settings.apply(settings.build(parameters), parameters, 1.0)
+    assert parameters["w"].tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"decay_share": 1.5}])
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -225,6 +225,19 @@ def test_resuming_a_run_that_never_began_is_an_error(trainer):
         trainer("nft").train(resume=True)
 
 
+@pytest.mark.parametrize("other", ["an adapter", "another optimiser"])
+def test_a_checkpoint_of_another_set_up_is_refused(trainer, load_tiny, other):
+    trainer("grpo", settings=replace(SETTINGS, iterations=1)).train()
+    changes = {
+        "an adapter": {"policy": load_tiny(train="lora")},
+        "another optimiser": {"optimizer": OptimizerSettings(name="muon")},
+    }
+    with pytest.raises(
+        CheckpointError, match=r"last: .*(do not fit this policy|optimizer\.name = 'adamw', not 'muon')"
+    ):
+        trainer("grpo", **changes[other]).train(resume=True)
+
+
 def test_the_distance_to_the_reference_is_part_of_the_loss(trainer, load_tiny):
     policy = load_tiny()
     policy.keep_reference()

@@ -7,19 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import torch
 from torch import Tensor
 
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
 from wan_r1.distributed import World
-from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.errors import ConfigError
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.metrics.statistics import proportion
 from wan_r1.policies.wan import WanConfig, WanPolicy
 from wan_r1.rollout import Scorer
 from wan_r1.runs import RunFolder
-from wan_r1.training.checkpoint import read_checkpoint, without_prefix
+from wan_r1.training.checkpoint import has_checkpoint, load_parameters, read_checkpoint, without_prefix
 
 __all__ = ["Stop", "evaluate_with", "evaluation_of", "load_policy", "load_weights", "reporter", "stop_on_interrupt"]
 
@@ -41,16 +40,11 @@ def load_policy(config: WanConfig, checkpoint: Path | None, device: str) -> WanP
 
 def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
     """Put the weights of a training checkpoint into the policy: its average if it has one."""
-    best = RunFolder(checkpoint).checkpoints / "best"
-    tensors, _ = read_checkpoint(best if best.is_dir() else checkpoint)
+    inside = RunFolder(checkpoint).checkpoints
+    folder = next((each for each in (inside / "best", inside / "last") if has_checkpoint(each)), checkpoint)
+    tensors, _ = read_checkpoint(folder)
     weights: Mapping[str, Tensor] = without_prefix("average", tensors) or tensors
-    parameters = policy.trainable_parameters()
-    if weights.keys() != parameters.keys():
-        odd = sorted(weights.keys() ^ parameters.keys())[:3]
-        raise CheckpointError(f"{checkpoint}: does not fit the policy of the recipe, for example {', '.join(odd)}")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(weights[name])
+    load_parameters(policy.trainable_parameters(), weights, folder)
 
 
 def evaluate_with(

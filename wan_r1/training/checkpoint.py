@@ -19,6 +19,7 @@ from wan_r1.errors import CheckpointError
 __all__ = [
     "has_checkpoint",
     "load_optimizer",
+    "load_parameters",
     "optimizer_state",
     "read_checkpoint",
     "with_prefix",
@@ -63,7 +64,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors.torch import load_file
 
     if not has_checkpoint(folder):
-        raise CheckpointError(f"{folder}: no checkpoint here; run without --resume to start one")
+        raise CheckpointError(f"{folder}: no checkpoint here; training writes one, and --resume goes on from it")
     if not folder.is_dir():  # killed between the two renames
         folder = _previous(folder)
     try:
@@ -98,6 +99,23 @@ def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tens
     """The tensors whose names begin with `prefix.`, without it."""
     start = prefix + "."
     return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+@torch.no_grad()
+def load_parameters(parameters: Mapping[str, Tensor], stored: Mapping[str, Tensor], folder: Path) -> None:
+    """Put stored weights into parameters of the same names and shapes. CheckpointError, naming `folder`, otherwise."""
+    odd = [name for name in parameters.keys() | stored.keys() if _shape(parameters, name) != _shape(stored, name)]
+    if odd:
+        raise CheckpointError(
+            f"{folder}: {len(odd)} weights do not fit this policy, for example {min(odd)}; "
+            "take the policy and the adapter settings that the checkpoint was made with"
+        )
+    for name, parameter in parameters.items():
+        parameter.copy_(stored[name])
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(tensors[name].shape) if name in tensors else None
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

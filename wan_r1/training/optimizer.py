@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from wan_r1.errors import ConfigError
+from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.training.muon import Muon
 
 __all__ = ["OptimizerSettings", "update_average"]
@@ -48,6 +49,14 @@ class OptimizerSettings:
             values, lr=self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, eps=1e-8
         )
 
+    def check_same(self, saved: Mapping[str, Any], folder: Path) -> None:
+        """CheckpointError if the checkpoint in `folder`, with the state `saved`, is of another optimiser."""
+        if saved.get("optimizer", self.name) != self.name:
+            raise CheckpointError(
+                f"{folder}: was made with optimizer.name = {saved['optimizer']!r}, not {self.name!r}; "
+                "take the same one, or start a run of its own"
+            )
+
     def factor(self, step: int, num_steps: int) -> float:
         """What the learning rate is multiplied with at `step` of `num_steps`."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
@@ -58,6 +67,11 @@ class OptimizerSettings:
     def apply(self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], factor: float) -> float:
         """Clip the gradients, step with the rate times `factor`, clear the gradients; returns the gradient norm."""
         norm = torch.nn.utils.clip_grad_norm_(list(parameters.values()), self.max_gradient_norm)
+        if not torch.isfinite(norm):
+            raise ConfigError(
+                f"optimizer: the gradient norm is {float(norm)}, and a step would destroy the weights; "
+                f"go on from the last checkpoint with a learning_rate below {self.learning_rate}"
+            )
         rates = [group["lr"] for group in optimizer.param_groups]
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor

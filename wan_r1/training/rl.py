@@ -27,6 +27,7 @@ from wan_r1.training.algorithms.algorithm import Batch
 from wan_r1.training.checkpoint import (
     has_checkpoint,
     load_optimizer,
+    load_parameters,
     optimizer_state,
     read_checkpoint,
     with_prefix,
@@ -65,6 +66,8 @@ class RLSettings:
     "sees, else one for each video"
     batch_size: int = 36
     "videos sampled and trained together"
+    minibatches: int = 1
+    "optimiser steps for each pass over the rollouts; at most one for each batch of a process"
     shuffle_rewards: bool = False
     "control: rewards are shuffled inside the iteration; nothing should be learned"
     seed: int = 0
@@ -88,8 +91,8 @@ class RLSettings:
     def __post_init__(self) -> None:
         if self.group_size < 2 or self.tasks_per_iteration < 1 or self.iterations < 1:
             raise ConfigError("rl: group_size must be at least 2, tasks_per_iteration and iterations at least 1")
-        if self.batch_size < 1 or self.checkpoint_every < 1:
-            raise ConfigError("rl: batch_size and checkpoint_every must be at least 1")
+        if min(self.batch_size, self.checkpoint_every, self.minibatches) < 1:
+            raise ConfigError("rl: batch_size, checkpoint_every and minibatches must be at least 1")
         if self.noises_per_group is not None and (self.noises_per_group < 1 or self.group_size % self.noises_per_group):
             raise ConfigError(
                 f"rl: noises_per_group = {self.noises_per_group} must divide group_size = {self.group_size}"
@@ -205,15 +208,30 @@ class RLTrainer:
         numbers = self._statistics(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
         chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row)
+        parts = [[chosen[i] for i in part if chosen[i].rows] for part in self._parts(len(chosen))]
         with clock("train"):
             for update in range(self.algorithm.updates if count else 0):
-                numbers |= self._update(state, chosen, iteration, update, count)
+                numbers |= self._update(state, parts, iteration, update)
             decay = self.algorithm.behaviour_decay
             update_average(state.behaviour, state.parameters, decay)
             update_average(state.average, state.parameters, self.settings.ema_decay)
         return numbers
 
-    def _update(
+    def _parts(self, num_batches: int) -> list[list[int]]:
+        """Which batches make one optimiser step; the same number of parts in every process."""
+        parts = np.array_split(np.arange(num_batches), min(self.settings.minibatches, num_batches))
+        return [part.tolist() for part in parts]
+
+    def _update(self, state: _State, parts: Sequence[Sequence[Batch]], iteration: int, update: int) -> dict[str, float]:
+        """One pass over the rollouts, with a step for each part; returns the means of the steps' numbers."""
+        steps = []
+        for part in parts:
+            count = int(self.world.sum(float(sum(len(batch.rows) for batch in part)))[0])
+            if count:
+                steps.append(self._step(state, part, iteration, update, count))
+        return {f"update_{update}/{name}": sum(s[name] for s in steps) / len(steps) for name in steps[0]}
+
+    def _step(
         self, state: _State, batches: Sequence[Batch], iteration: int, update: int, count: int
     ) -> dict[str, float]:
         gradients = []
@@ -229,7 +247,7 @@ class RLTrainer:
         numbers = {"loss": sum(g.loss for g in everywhere), "gradient_norm": norm}
         for name in sorted({name for g in everywhere for name in g.sums}):
             numbers[name] = sum(g.sums[name] for g in everywhere) / count
-        return {f"update_{update}/{name}": value for name, value in numbers.items()}
+        return numbers
 
     def _rewards(self, batches: Sequence[RolloutBatch], iteration: int) -> Floats:
         values = np.asarray([score.value for batch in batches for score in batch.scores], dtype=np.float64)
@@ -281,10 +299,10 @@ class RLTrainer:
                 **with_prefix("behaviour", state.behaviour),
                 **with_prefix("average", state.average),
             }
-            write_checkpoint(self.run.checkpoints / "last", tensors, {"step": done, "best": state.best})
+            saved = {"step": done, "best": state.best, "optimizer": self.optimizer.name}
+            write_checkpoint(self.run.checkpoints / "last", tensors, saved)
         self.world.barrier()
 
-    @torch.no_grad()
     def _resume(self, state: _State) -> int:
         last = self.run.checkpoints / "last"
         if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
@@ -292,8 +310,8 @@ class RLTrainer:
                 self.run.drop_metrics_after(0)
             return 0
         tensors, saved = read_checkpoint(last)
-        for name, value in without_prefix("weights", tensors).items():
-            state.parameters[name].copy_(value)
+        load_parameters(state.parameters, without_prefix("weights", tensors), last)
+        self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
         for kept, prefix in ((state.behaviour, "behaviour"), (state.average, "average")):
             kept.update({n: t.to(self.policy.device) for n, t in without_prefix(prefix, tensors).items()})
@@ -315,15 +333,14 @@ def _with_advantages(
     for batch in batches:
         rows = np.flatnonzero(kept[first : first + len(batch)])
         values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
-        if len(rows):
-            whole = len(rows) == len(batch)
-            chosen.append(
-                Batch(
-                    trace=batch.trace if whole else batch.trace.select(rows.tolist()),
-                    condition=batch.condition if whole else batch.condition.select(rows.tolist()),
-                    advantages=values,
-                    rows=tuple((first_row + first + rows).tolist()),
-                )
+        whole = len(rows) == len(batch)
+        chosen.append(
+            Batch(
+                trace=batch.trace if whole else batch.trace.select(rows.tolist()),
+                condition=batch.condition if whole else batch.condition.select(rows.tolist()),
+                advantages=values,
+                rows=tuple((first_row + first + rows).tolist()),
             )
+        )
         first += len(batch)
     return chosen

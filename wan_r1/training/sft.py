@@ -20,6 +20,7 @@ from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import (
     has_checkpoint,
     load_optimizer,
+    load_parameters,
     optimizer_state,
     read_checkpoint,
     with_prefix,
@@ -153,11 +154,15 @@ class SFTTrainer:
                 **with_prefix("optimizer", optimizer_state(optimizer)),
                 **with_prefix("average", average),
             }
-            state = {"step": progress.done, "best": progress.best, "losses": progress.losses}
+            state = {
+                "step": progress.done,
+                "best": progress.best,
+                "losses": progress.losses,
+                "optimizer": self.optimizer.name,
+            }
             write_checkpoint(self.run.checkpoints / "last", tensors, state)
         self.world.barrier()
 
-    @torch.no_grad()
     def _resume(
         self,
         parameters: dict[str, torch.nn.Parameter],
@@ -170,8 +175,8 @@ class SFTTrainer:
                 self.run.drop_metrics_after(0)
             return _Progress()
         tensors, state = read_checkpoint(last)
-        for name, value in without_prefix("weights", tensors).items():
-            parameters[name].copy_(value)
+        load_parameters(parameters, without_prefix("weights", tensors), last)
+        self.optimizer.check_same(state, last)
         load_optimizer(optimizer, without_prefix("optimizer", tensors))
         average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
         if self.world.is_main:
