@@ -51,11 +51,17 @@ NOISE_PIXELS = 400
 LIGHT_ROWS = 10
 """Rows of tiles, at least, that the light is fitted to; more tiles say little more."""
 
+MIN_CONTRAST = 0.2
+"""Share of the largest squared contrast below which the background hides the sprite."""
+
 HIDDEN_ALPHA = 0.02
 """Opacity above which a sprite hides what is below it."""
 
 MAX_UNLIKE = 6.0
 """Mean difference in grey levels up to which two patches count as the same ground."""
+
+COMPARED_PIXELS = 150
+"""Pixels, about, by which two patches are compared."""
 
 MAX_GAIN = 1.35
 MAX_OFFSET = 48.0
@@ -72,17 +78,17 @@ class Template:
     """One sprite at the shrunken scale, centred on an odd kernel [k, k], with S = its colours and a = its alpha.
 
     kernels [n, k, k] and mixing [n, 4]: the kernel [k, k, 4] of (a S, a) as a sum of n products; n = 1 for one colour.
-    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1; mean_color [3]: the sprite's.
-    energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the scene. weight:
-    sum of a^2.
+    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1. energy [h, w]: squared contrast
+    of the sprite against the background, for each centre pixel of the scene. contrast [h, w]: squared difference of
+    the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2.
     """
 
     kernels: Floats
     mixing: Floats
     inside: Floats
     ring: Floats
-    mean_color: Floats
     energy: Floats
+    contrast: Floats
     weight: float
 
     @property
@@ -231,22 +237,21 @@ def without_objects(task: Task) -> Picture:
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:
     """The median of the patches, on the lattice of (top, left), that agree best with the visible part of this one."""
     h, w = hidden.shape
-    visible = ~hidden
-    if visible.sum() < 0.1 * hidden.size:
+    rows, cols = np.nonzero(~hidden)
+    if len(rows) < 0.1 * hidden.size:
         return None
-    here = picture[top : top + h, left : left + w].astype(np.int16)
-    corners = [
-        (y, x)
-        for y in range(top % h, picture.shape[0] - h + 1, h)
-        for x in range(left % w, picture.shape[1] - w + 1, w)
-        if (y, x) != (top, left)
-    ]
-    patches = [picture[y : y + h, x : x + w] for y, x in corners]
-    away = np.asarray([np.abs(patch[visible] - here[visible]).mean() for patch in patches])
-    if not len(away) or away.min() > MAX_UNLIKE:
+    lattice = picture[top % h :, left % w :]
+    lattice = lattice[: lattice.shape[0] // h * h, : lattice.shape[1] // w * w]
+    patches = lattice.reshape(lattice.shape[0] // h, h, -1, w, 3).swapaxes(1, 2)
+    some = slice(None, None, max(1, len(rows) // COMPARED_PIXELS))
+    visible = patches[:, :, rows[some], cols[some]].astype(np.int16)
+    here = (top // h, left // w)
+    away = np.abs(visible - visible[here]).mean(axis=(2, 3))
+    away[here] = np.inf
+    if away.min() > MAX_UNLIKE:
         return None
-    best = np.argsort(away, kind="stable")[: max(1, min(5, int((away <= away.min() + 1).sum())))]
-    return np.asarray(np.median([patches[i] for i in best], axis=0), dtype=np.uint8)
+    best = np.argsort(away, axis=None, kind="stable")[: max(1, min(5, int((away <= away.min() + 1).sum())))]
+    return np.asarray(np.median(patches[np.unravel_index(best, away.shape)], axis=0), dtype=np.uint8)
 
 
 def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) -> Template:
@@ -266,6 +271,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         - 2 * sum(_correlate(background[..., c], alpha * color[..., c]) for c in range(3))
         + _correlate((background**2).sum(axis=2), alpha**2)
     )
+    contrast = ((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2).sum(axis=2)
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
@@ -273,8 +279,8 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
         inside=inside,
         ring=ring / max(1.0, float(ring.sum())),
-        mean_color=np.asarray(color.sum(axis=(0, 1)) / alpha.sum(), dtype=np.float32),
         energy=np.asarray(energy, dtype=np.float32),
+        contrast=np.maximum(contrast, MIN_CONTRAST * energy.max() / weight).astype(np.float32),
         weight=weight,
     )
 

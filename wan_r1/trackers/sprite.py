@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
-from wan_r1.trackers.scene import TILE_PX, Scene, Template, fit_light, largest_channel, make_scene, shrink, tile_means
+from wan_r1.trackers.scene import (
+    MIN_CONTRAST,
+    TILE_PX,
+    Scene,
+    Template,
+    fit_light,
+    largest_channel,
+    make_scene,
+    shrink,
+    tile_means,
+)
 from wan_r1.types import Box, Task, Track
 from wan_r1.video import check_video
 
@@ -25,7 +35,6 @@ MAX_INSTANCES = 6  # a video full of clones needs no exact count
 APART = 0.6  # two instances of one sprite are at least this share of its width apart
 RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the sprite explains: a part of a larger thing
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
-MIN_CONTRAST = 0.2  # share of the largest contrast below which the background hides the sprite
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 SUM = np.ones((1, 3), np.float32)
@@ -132,7 +141,7 @@ class SpriteTracker:
             _forbid(score, places, window, template)
             y, x = (int(v) for v in np.unravel_index(int(score.argmax()), score.shape))
             place = (window[0].start + y, window[1].start + x)
-            quality = float(score[y, x]) - RING_WEIGHT * _around(over, place, background, template)
+            quality = float(score[y, x]) - RING_WEIGHT * _around(over, place, template)
             if score[y, x] < least_score:
                 break
             places.append(place)
@@ -187,13 +196,11 @@ def _correlate(picture: Floats, kernel: Floats) -> Floats:
     return np.asarray(cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT))
 
 
-def _around(over: Video, place: tuple[int, int], background: Video, template: Template) -> float:
+def _around(over: Video, place: tuple[int, int], template: Template) -> float:
     """Share of the ring around an instance that changed as much as the sprite's colour would change it."""
     here, part = _overlap(over, place, template)
-    changed = (over[here].astype(np.float32) ** 2).sum(axis=2)
-    contrast = ((background[here] - template.mean_color) ** 2).sum(axis=2)
-    least = MIN_CONTRAST * float(template.energy.max()) / template.weight
-    likeness = (np.sqrt(changed / np.maximum(contrast, least)) - RING_FAINT) / (RING_FULL - RING_FAINT)
+    changed = cv2.transform(np.square(over[here], dtype=np.float32), SUM)
+    likeness = (np.sqrt(changed / template.contrast[here]) - RING_FAINT) / (RING_FULL - RING_FAINT)
     return float((np.clip(likeness, 0, 1) * template.ring[part]).sum())
 
 
