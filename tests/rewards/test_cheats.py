@@ -38,7 +38,7 @@ def test_no_cheat_pays_on_a_tiny_maze(skin: str) -> None:
     report = audit(TrajectoryReward(), "maze", num_tasks=1, seed=5, num_frames=17, skin=skin)
     assert report.passed, report.checks
     assert report.roc_area == 1
-    assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.15
+    assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.25
 
 
 def test_the_benchmarks_own_metrics_are_caught() -> None:

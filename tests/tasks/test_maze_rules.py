@@ -108,10 +108,10 @@ def test_a_detour_into_a_side_corridor_is_not_optimal() -> None:
     assert not _judge([*WAY[:3], WAY[1], WAY[2], *WAY[3:]]).optimal
 
 
-def test_reaching_the_goal_and_leaving_it_is_not_solved() -> None:
+def test_reaching_the_goal_and_leaving_it_is_not_solved_and_halves_the_progress() -> None:
     verdict = _judge([*WAY, WAY[-2]])
     assert not verdict.solved
-    assert verdict.progress == pytest.approx(21 / 22)
+    assert verdict.progress == pytest.approx(0.5 * 21 / 22)
 
 
 def test_a_step_into_a_wall_ends_the_legal_prefix() -> None:
@@ -164,7 +164,9 @@ def test_an_agent_that_moves_far_while_unseen_breaks_a_rule() -> None:
 
 
 def test_an_agent_that_is_not_seen_in_the_last_frame_has_not_stayed() -> None:
-    assert not _judge([*WAY, WAY[-1], None]).solved
+    verdict = _judge([*WAY, WAY[-1], None])
+    assert not verdict.solved
+    assert _kinds(verdict) == [("agent_lost", 24)]
 
 
 def test_two_agents_in_one_frame_are_a_ghost_and_in_two_frames_an_extra_agent() -> None:

@@ -197,6 +197,18 @@ def _leave(task: Task, walk: Points) -> Points:
     return np.concatenate([there, there[::-1]])[: len(walk)]
 
 
+def _step_off(task: Task, walk: Points) -> Points:
+    """Reach the goal and go back by one agent's size in the last frames."""
+    size = 1 / float(_in_sizes(task, np.diff(task.solution.points, axis=0)).sum())
+    return np.concatenate([walk[:-2], _until(np.asarray([1 - size] * 2), task.solution.points)])
+
+
+def _gone_at_the_end(task: Task, walk: Points) -> Points:
+    points = walk.copy()
+    points[-2:] = np.nan
+    return points
+
+
 def _sweep(task: Task, walk: Points) -> Points:
     rows = max(2, round(1 / task.objects["agent"].height))
     corners = [((0.03, 0.97)[(row + side) % 2], (row + 0.5) / rows) for row in range(rows) for side in (0, 1)]
@@ -221,6 +233,8 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "vanish": _vanish,
     "vanish_and_arrive": _vanish_and_arrive,
     "leave": _leave,
+    "step_off": _step_off,
+    "gone_at_the_end": _gone_at_the_end,
     "sweep": _sweep,
     "in_the_wall": _in_the_wall,
 }

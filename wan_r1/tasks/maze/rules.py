@@ -35,6 +35,9 @@ MAX_STEP = 4.0
 MAX_PACE = 4.0
 """A video may be this much faster than one that uses all its frames, if its pace is steady."""
 
+LEFT_THE_GOAL = 0.5
+"""Factor of progress once the agent was in the goal and left it: it passed by rather than solved the maze."""
+
 MAX_GAP = 2
 """Frames in a row without the agent that count as a blink."""
 
@@ -70,8 +73,10 @@ def judge(task: Task, track: Track) -> Verdict:
     end = violations[0].frame if violations else len(cells)
     legal = [place for t, place in places.items() if t < end]
     progress = _progress(legal[-1], remaining, way) if legal else 0.0
-    last = places.get(len(cells) - 1)
-    solved = not violations and last is not None and _cell(last) == task.state.goal and len(cells) > 1
+    arrived = [_cell(place) == task.state.goal for place in legal]
+    if any(arrived) and not arrived[-1]:
+        progress *= LEFT_THE_GOAL
+    solved = not violations and bool(arrived) and arrived[-1] and len(cells) > 1
     optimal = solved and _moves(task.state.grid, task.state.start, legal) == way
     return Verdict(solved=solved, optimal=optimal, progress=progress, violations=violations)
 
@@ -161,7 +166,10 @@ def _steps_between(grid: NDArray[np.int8], start: Cell, goal: Cell, limit: int) 
 
 
 def _lost(seen: NDArray[np.bool_]) -> Iterator[Violation]:
+    """A long gap, or a gap that lasts to the end: who is not there has not stayed."""
     frame = _first_run(~seen, MAX_GAP + 1)
+    if frame is None and not seen[-1]:
+        frame = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
     if frame is not None:
         yield Violation(kind="agent_lost", frame=frame)
 
