@@ -42,7 +42,7 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Set:
+class _Set:
     """What is on stage: a still background [H, W, 3], the agent's sprite, and layers drawn below and above it."""
 
     background: Video
@@ -73,7 +73,7 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
 def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Example]:
     """The solution in many guises, its prefixes, and videos too disturbed to be ranked."""
     family, size = family_of(task), max(task.first_frame.shape[:2])
-    stage = Set(background=without_objects(task), agent=task.sprites["agent"])
+    stage = _Set(background=without_objects(task), agent=task.sprites["agent"])
     exact = _perform(stage, walk_positions(task.solution.points, num_frames, None, _aspect(task)))
     yield Example(name="exact", kind="honest", video=exact)
     yield Example(name="exact_long", kind="honest", video=_walk(stage, task, 2 * num_frames - 1, 1.0))
@@ -93,7 +93,7 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
 
 
-def _walk(stage: Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
+def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
     """The solution in `share` of the frames, at the start of the video or after a wait."""
     moving = max(2, round(share * num_frames))
     walk = _until(np.linspace(0, 1, moving), task.solution.points)
@@ -101,7 +101,7 @@ def _walk(stage: Set, task: Task, num_frames: int, share: float, wait: bool = Fa
     return _perform(stage, np.pad(walk, ((rest, 0) if wait else (0, rest), (0, 0)), mode="edge"))
 
 
-def _perform(stage: Set, points: Points) -> Video:
+def _perform(stage: _Set, points: Points) -> Video:
     return draw_sprites(stage.background, [*stage.below, (stage.agent, points), *stage.above])
 
 
@@ -244,37 +244,37 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
 # ------------------------------------------------------------------------------------------------- stages
 
 
-def _plain(task: Task, points: Points) -> Set:
-    return Set(background=without_objects(task), agent=task.sprites["agent"])
+def _plain(task: Task, points: Points) -> _Set:
+    return _Set(background=without_objects(task), agent=task.sprites["agent"])
 
 
 def _still(point: tuple[float, float], num_frames: int) -> Points:
     return np.repeat(np.asarray([point], np.float32), num_frames, axis=0)
 
 
-def _clone_at_start(task: Task, points: Points) -> Set:
+def _clone_at_start(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
     return replace(plain, below=((plain.agent, _still(task.objects["agent"].center, len(points))),))
 
 
-def _clone_at_goal(task: Task, points: Points) -> Set:
+def _clone_at_goal(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
     clone = _still(task.goals[0].center, len(points))
     clone[0] = np.nan
     return replace(plain, below=((plain.agent, clone),))
 
 
-def _goal_moved(task: Task, points: Points) -> Set:
+def _goal_moved(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
     goal = _still(task.objects["agent"].center, len(points))
     return replace(plain, background=_painted_over(plain.background, task), below=((task.sprites["goal"], goal),))
 
 
-def _goal_on_agent(task: Task, points: Points) -> Set:
+def _goal_on_agent(task: Task, points: Points) -> _Set:
     return replace(_plain(task, points), above=((task.sprites["goal"], points),))
 
 
-def _walls_erased(task: Task, points: Points) -> Set:
+def _walls_erased(task: Task, points: Points) -> _Set:
     """Every wall becomes the ground below the agent's start; needs a board (`state.grid`), else nothing is erased."""
     plain = _plain(task, points)
     grid = getattr(task.state, "grid", None)
@@ -288,8 +288,8 @@ def _walls_erased(task: Task, points: Points) -> Set:
     return replace(plain, background=background)
 
 
-def _scaled(factor: float) -> Callable[[Task, Points], Set]:
-    def build(task: Task, points: Points) -> Set:
+def _scaled(factor: float) -> Callable[[Task, Points], _Set]:
+    def build(task: Task, points: Points) -> _Set:
         plain = _plain(task, points)
         sizes = [max(1, round(factor * length)) for length in plain.agent.alpha.shape]
         rgb = cv2.resize(plain.agent.rgb, (sizes[1], sizes[0]), interpolation=cv2.INTER_LINEAR)
@@ -299,7 +299,7 @@ def _scaled(factor: float) -> Callable[[Task, Points], Set]:
     return build
 
 
-def _background_agent(task: Task, points: Points) -> Set:
+def _background_agent(task: Task, points: Points) -> _Set:
     """The agent is made of the ground that it walks on."""
     plain = _plain(task, points)
     ground = _cut(plain.background, task.objects["agent"])
@@ -331,7 +331,7 @@ def _paint(picture: Video, box: Box, patch: Video) -> None:
     region[:] = cv2.resize(patch, region.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-STAGES: dict[str, Callable[[Task, Points], Set]] = {
+STAGES: dict[str, Callable[[Task, Points], _Set]] = {
     "plain": _plain,
     "clone_at_start": _clone_at_start,
     "clone_at_goal": _clone_at_goal,
