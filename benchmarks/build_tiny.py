@@ -49,6 +49,7 @@ Built by `make tiny` (benchmarks/build_tiny.py), recipe recipes/sft/maze_tiny.to
   out blurred.
 * Supervised fine-tuning: {demonstrations} demonstrations of level `tiny`, skin `plain`, train split; {steps} steps of
   {batch} videos, {optimizer}. Exact match on validation mazes by step: {curve}.
+  Stopped there, before validation flattened.
 * Held-out test mazes, 8-step ODE, one sample: {share:.3f} of {num_tasks} solved by a shortest way.
 
 | moves | solved | share |
