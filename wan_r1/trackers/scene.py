@@ -7,6 +7,7 @@ wide.
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,6 +65,7 @@ COMPARED_PIXELS = 150
 """Pixels, about, by which two patches are compared."""
 
 MAX_GAIN = 1.35
+MIDDLE_GREY = 128.0
 MAX_OFFSET = 48.0
 """Bounds of a light change in grey levels; what lies beyond counts as a change of the scene."""
 
@@ -75,17 +77,19 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Template:
-    """One sprite at the shrunken scale, centred on an odd kernel [k, k], with S = its colours and a = its alpha.
+    """One sprite at the shrunken scale, centred on odd kernels, with S = its colours and a = its alpha.
 
-    kernels [n, k, k] and mixing [n, 4]: the kernel [k, k, 4] of (a S, a) as a sum of n products; n = 1 for one colour.
-    inside [k, k]: 1 where the sprite is; ring: weights just around it that add to 1. energy [h, w]: squared contrast
-    of the sprite against the background, for each centre pixel of the scene. contrast [h, w]: squared difference of
-    the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2.
+    kernels [n, m, m] and mixing [n, 4]: the kernel [m, m, 4] of (a S, a) as a sum of n products, 1 for one colour.
+    inside [m, m]: 1 where the sprite is. near [k, k]: the same and one pixel around it; ring [k, k]: weights around it,
+    which add to 1. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
+    scene. contrast [h, w]: squared difference of the background to the sprite's mean colour, not below MIN_CONTRAST.
+    weight: sum of a^2.
     """
 
     kernels: Floats
     mixing: Floats
     inside: Floats
+    near: NDArray[np.bool_]
     ring: Floats
     energy: Floats
     contrast: Floats
@@ -94,7 +98,7 @@ class Template:
     @property
     def reach(self) -> int:
         """Pixels from the centre to the border of the kernel."""
-        return int(self.inside.shape[0] // 2)
+        return int(self.ring.shape[0] // 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -180,23 +184,30 @@ def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
     Least squares on all tiles, then twice without those that fit worst: objects and changed places are outliers.
     tiles: [n, r, c, 3]; reference: [r, c, 3].
     """
-    n, stride = len(tiles), max(1, reference.shape[0] // LIGHT_ROWS)
-    y, x = tiles[:, ::stride, ::stride].reshape(n, -1, 3), reference[::stride, ::stride].reshape(1, -1, 3)
-    weight = np.ones((n, y.shape[1], 1), np.float32)
+    stride = max(1, reference.shape[0] // LIGHT_ROWS)
+    y = _by_channel(tiles[:, ::stride, ::stride])
+    x = _by_channel(reference[None, ::stride, ::stride])[0]
+    products, squares = (x * y).sum(axis=1), (x * x).sum(axis=0)
+    weight = np.ones((len(y), x.shape[1]), np.float32)
     for _ in range(3):
         total = weight.sum(axis=1, keepdims=True)
-        mean_x, mean_y = (weight * x).sum(1, keepdims=True) / total, (weight * y).sum(1, keepdims=True) / total
-        dx = weight * (x - mean_x)
-        spread = (dx * (x - mean_x)).sum(axis=(1, 2), keepdims=True)
-        gain = ((dx * (y - mean_y)).sum(axis=(1, 2), keepdims=True) + total) / (spread + total)
-        gain = np.clip(gain, 1 / MAX_GAIN, MAX_GAIN)
-        offset = np.clip(mean_y - gain * mean_x, -MAX_OFFSET, MAX_OFFSET)
-        away = largest_channel(np.abs(y - gain * x - offset))[..., None]
+        mean_x, mean_y = weight @ x.T / total, np.matmul(y, weight[..., None])[..., 0] / total
+        spread = weight @ squares - total[:, 0] * (mean_x**2).sum(axis=1)
+        shared = (weight * products).sum(axis=1) - total[:, 0] * (mean_x * mean_y).sum(axis=1)
+        gain = ((shared + total[:, 0]) / (spread + total[:, 0])).clip(1 / MAX_GAIN, MAX_GAIN)[:, None]
+        offset = mean_y - gain * mean_x
+        rest = np.abs(y - gain[..., None] * x - offset[..., None])
+        away = np.maximum(np.maximum(rest[:, 0], rest[:, 1]), rest[:, 2])
         middle = away.shape[1] // 2
-        weight = (away <= np.maximum(2 * np.partition(away, middle, axis=1)[:, middle : middle + 1], 6.0)).astype(
-            np.float32
-        )
-    return gain[:, None], offset[:, None]
+        limit = np.maximum(2 * np.partition(away, middle, axis=1)[:, middle : middle + 1], 6.0)
+        weight = (away <= limit).astype(np.float32)
+    offset = (offset + MIDDLE_GREY * (1 - gain)).clip(-MAX_OFFSET, MAX_OFFSET)
+    return gain[:, None, None], offset[:, None, None]
+
+
+def _by_channel(tiles: Floats) -> Floats:
+    """Tiles [n, r, c, 3] as [n, 3, r * c], centred on MIDDLE_GREY so that sums of squares stay small."""
+    return np.ascontiguousarray(tiles.reshape(len(tiles), -1, 3).swapaxes(1, 2)) - np.float32(MIDDLE_GREY)
 
 
 def largest_channel(values: Floats) -> Floats:
@@ -275,14 +286,21 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
-        kernels=np.ascontiguousarray((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), dtype=np.float32),
+        kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
         mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
-        inside=inside,
+        inside=_core(inside[None], margin)[0],
+        near=cv2.dilate(inside, BLOCK) > 0,
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.asarray(energy, dtype=np.float32),
         contrast=np.maximum(contrast, MIN_CONTRAST * energy.max() / weight).astype(np.float32),
         weight=weight,
     )
+
+
+def _core(kernels: NDArray[np.floating[Any]], margin: int) -> Floats:
+    """The middle of kernels [n, k, k], without a margin that is empty: small kernels are fast."""
+    inner = slice(margin, kernels.shape[1] - margin)
+    return np.ascontiguousarray(kernels[:, inner, inner], dtype=np.float32)
 
 
 def _placed(sprite: Sprite, scale: tuple[float, float], reach: int) -> Floats:

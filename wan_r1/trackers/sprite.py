@@ -38,7 +38,6 @@ RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is b
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 SUM = np.ones((1, 3), np.float32)
-BLOCK = np.ones((3, 3), np.uint8)
 
 Video = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -149,8 +148,7 @@ class SpriteTracker:
             if quality >= least_score:
                 dx, dy = _peak_offset(score, y, x)
                 found.append((place[1] + dx, place[0] + dy, min(quality, 1.0)))
-                over = over.copy()
-                _erase(over, place, template)
+                _erase(over, place, template)  # an explained change is no change around the next instance
         return found
 
 
@@ -228,8 +226,7 @@ def _forbid(score: Floats, places: list[tuple[int, int]], window: tuple[slice, s
 def _erase(picture: Video, place: tuple[int, int], template: Template) -> None:
     """Clear what an instance at (row, col) and one pixel around it cover in a picture of changes, in place."""
     here, part = _overlap(picture, place, template)
-    near = cv2.dilate(template.inside, BLOCK)[part]
-    picture[here][near > 0] = 0
+    picture[here][template.near[part]] = 0
 
 
 def _peak_offset(score: Floats, y: int, x: int) -> tuple[float, float]:
