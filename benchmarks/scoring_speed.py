@@ -24,7 +24,7 @@ BOARDS = (("tiny", 80, 17), ("easy", 256, 49), ("medium", 256, 49), ("hard", 256
 
 
 def _row(level: str, size: int, num_frames: int, repeat: int) -> dict[str, Any]:
-    family, reward = make_family("maze", level=level), TrajectoryReward()
+    family, reward = make_family("maze", level=level, size=size), TrajectoryReward()
     task = family.generate(task_seed(3, 1))
     video = family.render(task, task.solution, num_frames, size)
     first = _seconds(reward, task, video)

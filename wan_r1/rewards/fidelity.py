@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
+from wan_r1.tasks.presence import first_run
 from wan_r1.trackers.sprite import Observation
 from wan_r1.types import Box, Task, Violation
 
@@ -60,7 +61,7 @@ class FidelityCheck:
             checks["goal_moved"] = checks.get("goal_moved", False) | self._box_changed(observation.changes, box)
         violations = []
         for kind, flags in checks.items():
-            frame = _first_run(flags, self.min_frames)
+            frame = first_run(flags, self.min_frames)
             if frame is not None:
                 violations.append(Violation(kind=kind, frame=frame))
         return SceneFacts(fidelity=float(fidelity), violations=tuple(violations))
@@ -77,9 +78,3 @@ class FidelityCheck:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a box under an object has no visible tile: NaN
             return np.asarray(np.nan_to_num(np.nanmean(part, axis=1)) > self.tolerance)
-
-
-def _first_run(flags: NDArray[np.bool_], length: int) -> int | None:
-    length = min(length, len(flags))
-    runs = np.convolve(flags, np.ones(length, dtype=int), mode="valid") == length
-    return int(runs.argmax()) if runs.any() else None

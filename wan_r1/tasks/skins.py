@@ -36,6 +36,8 @@ class Skin:
     goal: Look
     agent: Look
     extra: dict[str, Look] = field(default_factory=dict)
+    """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
+    cube and ladder (maze3d)."""
 
 
 SKINS: dict[str, Skin] = {
@@ -45,6 +47,24 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(173, 216, 230), accent=(138, 173, 184), texture="grid", word="light blue wall"),
         goal=Look(shape="tile", color=(0, 128, 0), word="green square"),
         agent=Look(shape="disk", color=(255, 0, 0), scale=0.74, word="red circle"),
+        extra={
+            "trap": Look(
+                shape="tile", color=(40, 44, 52), accent=(220, 60, 50), texture="dots", word="dark spiked trap"
+            ),
+            "box": Look(
+                shape="square",
+                color=(178, 120, 62),
+                accent=(120, 76, 34),
+                texture="grid",
+                scale=0.84,
+                word="wooden box",
+            ),
+            "target": Look(shape="ring", color=(0, 128, 0), scale=0.8, word="green ring"),
+            "road": Look(shape="tile", color=(235, 235, 235), word="white road"),
+            "ground": Look(shape="tile", color=(0, 0, 0), word="black ground"),
+            "cube": Look(shape="tile", color=(96, 156, 222), word="blue cubes"),
+            "ladder": Look(shape="tile", color=(150, 94, 40), word="brown ladders"),
+        },
     ),
     "night": Skin(
         name="night",
@@ -52,6 +72,29 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(110, 120, 150), accent=(84, 92, 120), texture="bricks", word="grey brick wall"),
         goal=Look(shape="square", color=(250, 200, 60), scale=0.8, word="golden square"),
         agent=Look(shape="disk", color=(90, 220, 250), scale=0.76, word="cyan circle"),
+        extra={
+            "trap": Look(
+                shape="diamond",
+                color=(232, 70, 80),
+                accent=(120, 20, 40),
+                texture="checker",
+                scale=0.96,
+                word="red spike",
+            ),
+            "box": Look(
+                shape="square",
+                color=(160, 96, 200),
+                accent=(96, 50, 130),
+                texture="grid",
+                scale=0.84,
+                word="purple crate",
+            ),
+            "target": Look(shape="ring", color=(250, 200, 60), scale=0.84, word="golden ring"),
+            "road": Look(shape="tile", color=(104, 112, 142), word="grey road"),
+            "ground": Look(shape="tile", color=(18, 20, 32), word="night-blue ground"),
+            "cube": Look(shape="tile", color=(84, 92, 150), word="slate-blue cubes"),
+            "ladder": Look(shape="tile", color=(226, 180, 60), word="golden ladders"),
+        },
     ),
     "meadow": Skin(
         name="meadow",
@@ -59,6 +102,26 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(56, 128, 62), accent=(38, 100, 48), texture="dots", word="green hedge"),
         goal=Look(shape="tile", color=(250, 250, 250), accent=(20, 20, 20), texture="checker", word="chequered tile"),
         agent=Look(shape="diamond", color=(150, 40, 170), scale=0.92, word="purple diamond"),
+        extra={
+            "trap": Look(
+                shape="tile", color=(40, 104, 196), accent=(110, 170, 236), texture="stripes", word="water hole"
+            ),
+            "box": Look(
+                shape="square",
+                color=(232, 198, 70),
+                accent=(180, 140, 30),
+                texture="stripes",
+                scale=0.86,
+                word="straw bale",
+            ),
+            "target": Look(
+                shape="tile", color=(250, 250, 250), accent=(20, 20, 20), texture="checker", word="chequered tile"
+            ),
+            "road": Look(shape="tile", color=(214, 190, 140), word="sandy road"),
+            "ground": Look(shape="tile", color=(56, 128, 62), word="green meadow"),
+            "cube": Look(shape="tile", color=(120, 178, 90), word="green cubes"),
+            "ladder": Look(shape="tile", color=(120, 74, 36), word="wooden ladders"),
+        },
     ),
     "brick": Skin(
         name="brick",
@@ -66,6 +129,22 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(160, 74, 54), accent=(122, 52, 38), texture="bricks", word="red brick wall"),
         goal=Look(shape="tile", color=(40, 90, 200), word="blue square"),
         agent=Look(shape="triangle", color=(20, 20, 24), scale=0.88, word="black triangle"),
+        extra={
+            "trap": Look(shape="tile", color=(250, 120, 20), accent=(255, 214, 60), texture="dots", word="fire pit"),
+            "box": Look(
+                shape="square",
+                color=(110, 150, 110),
+                accent=(60, 96, 62),
+                texture="grid",
+                scale=0.84,
+                word="green chest",
+            ),
+            "target": Look(shape="diamond", color=(40, 90, 200), scale=0.9, word="blue diamond"),
+            "road": Look(shape="tile", color=(224, 212, 196), word="cream road"),
+            "ground": Look(shape="tile", color=(134, 62, 46), word="brick-red ground"),
+            "cube": Look(shape="tile", color=(190, 96, 74), word="brick cubes"),
+            "ladder": Look(shape="tile", color=(60, 60, 70), word="iron ladders"),
+        },
     ),
     "candy": Skin(
         name="candy",
@@ -73,6 +152,22 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(236, 120, 170), accent=(250, 170, 205), texture="stripes", word="pink wall"),
         goal=Look(shape="tile", color=(90, 210, 160), word="mint square"),
         agent=Look(shape="disk", color=(70, 50, 160), scale=0.78, word="violet circle"),
+        extra={
+            "trap": Look(shape="star", color=(90, 40, 20), scale=1.0, word="chocolate star"),
+            "box": Look(
+                shape="square",
+                color=(120, 200, 240),
+                accent=(250, 250, 255),
+                texture="stripes",
+                scale=0.84,
+                word="sugar cube",
+            ),
+            "target": Look(shape="ring", color=(40, 170, 120), scale=0.84, word="mint ring"),
+            "road": Look(shape="tile", color=(250, 226, 150), word="caramel road"),
+            "ground": Look(shape="tile", color=(236, 150, 190), word="pink ground"),
+            "cube": Look(shape="tile", color=(244, 150, 196), word="pink cubes"),
+            "ladder": Look(shape="tile", color=(110, 60, 30), word="chocolate ladders"),
+        },
     ),
     "slate": Skin(
         name="slate",
@@ -80,6 +175,22 @@ SKINS: dict[str, Skin] = {
         wall=Look(shape="tile", color=(36, 38, 42), accent=(60, 63, 68), texture="checker", word="black wall"),
         goal=Look(shape="tile", color=(230, 110, 30), word="orange square"),
         agent=Look(shape="square", color=(240, 240, 120), scale=0.7, word="yellow square"),
+        extra={
+            "trap": Look(shape="tile", color=(200, 40, 30), accent=(120, 20, 20), texture="bricks", word="lava crack"),
+            "box": Look(
+                shape="square",
+                color=(90, 170, 190),
+                accent=(50, 110, 126),
+                texture="grid",
+                scale=0.84,
+                word="teal block",
+            ),
+            "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
+            "road": Look(shape="tile", color=(168, 172, 176), word="grey road"),
+            "ground": Look(shape="tile", color=(44, 46, 52), word="black ground"),
+            "cube": Look(shape="tile", color=(140, 146, 152), word="grey cubes"),
+            "ladder": Look(shape="tile", color=(206, 92, 24), word="orange ladders"),
+        },
     ),
 }
 

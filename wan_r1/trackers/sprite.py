@@ -134,11 +134,13 @@ class SpriteTracker:
         found: Found = []
         places: list[tuple[int, int]] = []
         while len(places) < MAX_INSTANCES and cv2.countNonZero(busy) > least:
+            if found:  # an explained change is no change around the next instance
+                _erase(over, (round(found[-1][1]), round(found[-1][0])), template)
             window = _window(busy, template.reach)
             amplitude, least_score = self._limits(bool(found))
             score = _match(frame, noise, background, template, window, amplitude)
             _forbid(score, places, window, template)
-            y, x = (int(v) for v in np.unravel_index(int(score.argmax()), score.shape))
+            y, x = divmod(int(score.argmax()), score.shape[1])
             place = (window[0].start + y, window[1].start + x)
             quality = float(score[y, x]) - RING_WEIGHT * _around(over, place, template)
             if score[y, x] < least_score:
@@ -148,7 +150,6 @@ class SpriteTracker:
             if quality >= least_score:
                 dx, dy = _peak_offset(score, y, x)
                 found.append((place[1] + dx, place[0] + dy, min(quality, 1.0)))
-                _erase(over, place, template)  # an explained change is no change around the next instance
         return found
 
 
@@ -234,10 +235,11 @@ def _peak_offset(score: Floats, y: int, x: int) -> tuple[float, float]:
 
     def vertex(before: float, here: float, after: float) -> float:
         bend = before - 2 * here + after
-        return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+        return min(max(0.5 * (before - after) / bend, -0.5), 0.5) if bend < 0 else 0.0
 
-    dx = vertex(score[y, x - 1], score[y, x], score[y, x + 1]) if 0 < x < score.shape[1] - 1 else 0.0
-    dy = vertex(score[y - 1, x], score[y, x], score[y + 1, x]) if 0 < y < score.shape[0] - 1 else 0.0
+    here = float(score[y, x])
+    dx = vertex(float(score[y, x - 1]), here, float(score[y, x + 1])) if 0 < x < score.shape[1] - 1 else 0.0
+    dy = vertex(float(score[y - 1, x]), here, float(score[y + 1, x])) if 0 < y < score.shape[0] - 1 else 0.0
     return dx, dy
 
 

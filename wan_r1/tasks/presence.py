@@ -1,0 +1,52 @@
+"""Is an object there in every frame, and once? What the families' rules share about that, whatever the game."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.types import Track, Violation
+
+__all__ = ["at_point", "doubled", "first_run", "lost"]
+
+MAX_GAP = 2
+"""Frames in a row without the agent that count as a blink."""
+
+MAX_DOUBLE = 1
+"""Frames in a row with two agents that count as a ghost of the decoder."""
+
+MAX_DOUBLE_SHARE = 0.1
+"""Share of all frames that may show two agents, one at a time."""
+
+
+def lost(seen: NDArray[np.bool_]) -> Iterator[Violation]:
+    """A long gap, or a gap that lasts to the end: who is not there has not stayed. seen: [T]."""
+    frame = first_run(~seen, MAX_GAP + 1)
+    if frame is None and not seen[-1]:
+        frame = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
+    if frame is not None:
+        yield Violation(kind="agent_lost", frame=frame)
+
+
+def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:
+    """More than one of it for longer, or more often, than an imprecise decoder does. copies: [T]."""
+    double = copies > 1
+    frame = first_run(double, MAX_DOUBLE + 1)
+    if frame is None and double.sum() > max(1, MAX_DOUBLE_SHARE * len(copies)):
+        frame = int(double.argmax())
+    if frame is not None:
+        yield Violation(kind="extra_agent", frame=frame)
+
+
+def first_run(flags: NDArray[np.bool_], length: int) -> int | None:
+    """Start of the first run of at least `length` true flags; a run may be shorter only if the video is."""
+    length = min(length, len(flags))
+    runs = np.convolve(flags, np.ones(length, dtype=int), mode="valid") == length
+    return int(runs.argmax()) if runs.any() else None
+
+
+def at_point(track: Track, violation: Violation, name: str = "agent") -> Violation:
+    """The violation with the point where the object is in that frame; None if it is not seen there."""
+    x, y = (float(v) for v in track.of(name)[violation.frame])
+    return replace(violation, point=(x, y) if np.isfinite(x) else None)

@@ -1,0 +1,71 @@
+"""VR-Bench's state JSON <-> Task. The format: https://github.com/ImYangC7/VR-Bench (core/schema), MIT.
+
+One file for each game; another game is one more file, a line in READERS and a line in WRITERS.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import DatasetError, VideoError
+from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
+from wan_r1.tasks.vr_bench.reading import StateReader
+from wan_r1.types import Task
+from wan_r1.video import read_image
+
+__all__ = ["READERS", "WRITERS", "image_path_of", "read_state", "write_state"]
+
+Picture = NDArray[np.uint8]
+
+READERS: dict[str, Callable[[StateReader, Picture], Task]] = {"maze": read_maze}
+"""Game of a state file -> how to read it."""
+
+WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {"maze": write_maze}
+"""Family of a task -> how to write it."""
+
+
+def read_state(path: str | FilePath, image_path: str | FilePath | None = None) -> Task:
+    """The task of a VR-Bench state file and its first picture (default: ../images/<stem>.png beside the state).
+
+    Raises:
+        DatasetError: the file is missing, not JSON, not of this format, or does not fit its picture.
+    """
+    path = FilePath(path)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DatasetError(f"{path}: not valid JSON ({error})") from error
+    state = StateReader(path, values)
+    game = state.text("game_type")
+    if game not in READERS:
+        raise DatasetError(f"{path}: game_type: expected one of {', '.join(READERS)}; got {game!r}")
+    try:
+        picture = read_image(image_path or image_path_of(path))
+    except VideoError as error:
+        raise DatasetError(f"{path}: its first picture: {error}") from error
+    return READERS[game](state, picture)
+
+
+def image_path_of(state_path: str | FilePath) -> FilePath:
+    """Where VR-Bench keeps the first picture of a state."""
+    state_path = FilePath(state_path)
+    return state_path.parent.parent / "images" / f"{state_path.stem}.png"
+
+
+def write_state(path: str | FilePath, task: Task, image_size: int | None = None) -> None:
+    """Write a task as VR-Bench state JSON; `image_size`: longer picture side in px (default: the first frame's)."""
+    if task.family not in WRITERS:
+        raise DatasetError(f"family {task.family!r}: VR-Bench has no such game; known are {', '.join(WRITERS)}")
+    values = WRITERS[task.family](task, image_size or max(task.first_frame.shape[:2]))
+    path = FilePath(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=2), encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error})") from error

@@ -1,0 +1,106 @@
+"""Typed values out of a VR-Bench state file; what is wrong is named with file and key."""
+
+import json
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import DatasetError
+from wan_r1.tasks.grid import Cell
+
+__all__ = ["StateReader", "check_render", "check_shape", "read_cell", "read_grid"]
+
+MAX_CELLS = 1000  # rows or columns; far above any benchmark board
+
+Picture = NDArray[np.uint8]
+
+
+class StateReader:
+    """Reads typed values from a JSON object and names file and key when something is wrong."""
+
+    def __init__(self, path: FilePath, values: Any, key: str = "") -> None:
+        self.path, self.values, self.key = path, values, key
+        if not isinstance(values, dict):
+            raise self.error("", "an object", values)
+
+    def error(self, key: str, expected: str, value: Any) -> DatasetError:
+        """An error that says what was expected at a key, and what is there."""
+        place = ".".join(part for part in (self.key, key) if part) or "the file"
+        shown = json.dumps(value, default=str)
+        return DatasetError(f"{self.path}: {place}: expected {expected}; got {shown[:60]}")
+
+    def get(self, key: str) -> Any:
+        """The value of a key; DatasetError if it is missing."""
+        if key not in self.values:
+            place = f"{self.key}.{key}" if self.key else key
+            raise DatasetError(f"{self.path}: {place}: missing; found {', '.join(map(str, self.values)) or 'nothing'}")
+        return self.values[key]
+
+    def at(self, key: str) -> "StateReader":
+        """A reader of the object below a key."""
+        return StateReader(self.path, self.get(key), f"{self.key}.{key}" if self.key else key)
+
+    def integer(self, key: str, least: int = 0) -> int:
+        """A whole number that is not below `least`."""
+        value = self.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.error(key, f"a whole number >= {least}", value)
+        return value
+
+    def text(self, key: str) -> str:
+        """A string."""
+        value = self.get(key)
+        if not isinstance(value, str):
+            raise self.error(key, "a string", value)
+        return value
+
+
+def check_render(state: StateReader) -> None:
+    """The keys that a state of every game has."""
+    state.text("version")
+    state.at("metadata")
+    for key in ("cell_size", "image_width", "image_height"):
+        state.at("render").integer(key, least=1)
+    for name in ("player", "goal"):
+        entity = state.at("entities").at(name)
+        for key in ("x", "y", "width", "height"):
+            entity.at("bbox").integer(key)
+        for key in ("x", "y"):
+            entity.at("pixel_pos").integer(key)
+
+
+def check_shape(state: StateReader, picture: Picture, shape: tuple[int, ...]) -> None:
+    """DatasetError if the picture has less than 2 px for each cell of a board of this shape."""
+    height, width = picture.shape[:2]
+    if min(height / shape[0], width / shape[1]) < 2:
+        raise DatasetError(
+            f"{state.path}: its first picture has {width} x {height} px, too few for {shape[1]} x {shape[0]} cells"
+        )
+
+
+def read_grid(state: StateReader, highest: int) -> NDArray[np.int64]:
+    """The codes [R, C] of the board, 0 .. highest."""
+    grid = state.at("grid")
+    rows, cols, data = grid.integer("height", least=1), grid.integer("width", least=1), grid.get("data")
+    if max(rows, cols) > MAX_CELLS:
+        raise grid.error("height, width", f"at most {MAX_CELLS}", [rows, cols])
+    if not isinstance(data, list) or len(data) != rows:
+        raise grid.error("data", f"{rows} rows (grid.height)", data)
+    for index, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != cols:
+            raise grid.error(f"data[{index}]", f"{cols} codes (grid.width)", row)
+        for code in row:
+            if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= highest:
+                raise grid.error(f"data[{index}]", f"whole numbers from 0 to {highest}", code)
+    return np.asarray(data, dtype=np.int64)
+
+
+def read_cell(state: StateReader, name: str, shape: tuple[int, ...]) -> Cell:
+    """The cell of an entity, inside a board of this shape."""
+    place = state.at("entities").at(name).at("grid_pos")
+    row, col = place.integer("row"), place.integer("col")
+    if row >= shape[0] or col >= shape[1]:
+        raise place.error("", f"a cell inside the grid of {shape[0]} x {shape[1]}", place.values)
+    return row, col

@@ -1,0 +1,200 @@
+"""Rules that games on a grid share: a track becomes places on the floor, and the places become facts.
+
+Floor is a graph: cell centres and the lines between neighbouring floor cells. An honest agent stays near that graph and
+moves along it; how far in one frame follows from the way it has to go and from its own steady pace.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.tasks.grid import STEPS, Cell, distances
+from wan_r1.tasks.presence import at_point, doubled, lost
+from wan_r1.types import Track, Verdict, Violation
+
+__all__ = [
+    "LEFT_THE_GOAL",
+    "Place",
+    "cell_of",
+    "judge_walk",
+    "moves_made",
+    "place_at",
+    "progress_at",
+    "step_cap",
+    "walk_violation",
+]
+
+OFF_FLOOR = 0.4
+"""Cells by which the agent's centre may leave the lines between floor cell centres; at .5 half of it is in the wall."""
+
+AT_CELL = 0.35
+"""An agent this close to a cell's centre, in cells, is in that cell; otherwise it is on its way between two cells."""
+
+TREMBLE = 0.15
+"""Cells around a centre in which no progress is counted: a resting agent never looks as if it moved."""
+
+STEP_SLACK = 0.5
+"""Cells by which one step may exceed the cap: two positions of imprecise pictures."""
+
+MAX_STEP = 4.0
+"""Longest way in cells between two frames that can still be followed; the way around one wall block has 6."""
+
+MAX_PACE = 6.0
+"""A video may be this much faster than one that uses all its frames, if its pace is steady: 4, and few frames round."""
+
+LEFT_THE_GOAL = 0.5
+"""Factor of progress once the agent was in the goal and left it: it passed by rather than solved the maze."""
+
+Points = NDArray[np.float64]
+Grid = NDArray[np.int8]
+"""A board [R, C]: 0 is floor, everything else is blocked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A point on the floor graph: cells near and far, share of the way between them in [0, .5], cells off it."""
+
+    near: Cell
+    far: Cell
+    share: float
+    off: float
+
+
+def judge_walk(track: Track, grid: Grid, start: Cell, goal: Cell, blocked: str = "through_wall") -> Verdict:
+    """The facts about a track of "agent" that should walk from start to goal over the floor of a grid.
+
+    Any shortest way is optimal. blocked: kind of the violation on blocked cells and outside the board.
+    """
+    row = track.objects.index("agent")
+    cells = track.of("agent").astype(np.float64) * grid.shape[::-1] - 0.5
+    seen = track.seen[row]
+    remaining = _remaining(np.ascontiguousarray(grid).tobytes(), grid.shape, goal)
+    way = int(remaining[start])
+    places = {int(t): place_at(grid, cells[t, 1], cells[t, 0]) for t in np.flatnonzero(seen)}
+    cap = step_cap(cells[seen], way, len(cells))
+    broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen), *doubled(track.copies[row])]
+    violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
+    end = violations[0].frame if violations else len(cells)
+    legal = [place for t, place in places.items() if t < end]
+    progress = progress_at(legal[-1], remaining, way) if legal else 0.0
+    arrived = [cell_of(place) == goal for place in legal]
+    if any(arrived) and not arrived[-1]:
+        progress *= LEFT_THE_GOAL
+    solved = not violations and bool(arrived) and arrived[-1] and len(cells) > 1
+    optimal = solved and moves_made(grid, start, legal) == way
+    return Verdict(solved=solved, optimal=optimal, progress=progress, violations=violations)
+
+
+@functools.lru_cache(maxsize=64)
+def _remaining(board: bytes, shape: Cell, goal: Cell) -> NDArray[np.int64]:
+    return distances(np.frombuffer(board, dtype=np.int8).reshape(shape) != 0, goal)
+
+
+def place_at(grid: Grid, row: float, col: float) -> Place:
+    """The nearest point of the floor graph; `off` is infinite inside walls, where half a cell or more is missing."""
+    near = (int(np.rint(row)), int(np.rint(col)))
+    if not _is_floor(grid, near):
+        return Place(near=near, far=near, share=0.0, off=np.inf)
+    down, right = row - near[0], col - near[1]
+    below, beside = (near[0] + (1 if down > 0 else -1), near[1]), (near[0], near[1] + (1 if right > 0 else -1))
+    best = Place(near=near, far=near, share=0.0, off=float(np.hypot(down, right)))
+    for far, along, across in ((below, abs(down), abs(right)), (beside, abs(right), abs(down))):
+        if across < best.off and _is_floor(grid, far):
+            best = Place(near=near, far=far, share=float(along), off=float(across))
+    open_square = _is_floor(grid, below) and _is_floor(grid, beside) and _is_floor(grid, (below[0], beside[1]))
+    return Place(near=near, far=best.far, share=best.share, off=0.0) if open_square else best
+
+
+def _is_floor(grid: Grid, cell: Cell) -> bool:
+    return 0 <= cell[0] < grid.shape[0] and 0 <= cell[1] < grid.shape[1] and bool(grid[cell] == 0)
+
+
+def step_cap(cells: Points, way: int, num_frames: int) -> float:
+    """Longest legal way in cells between two frames."""
+    needed = way / max(1, num_frames - 1)
+    steps = np.abs(np.diff(cells, axis=0)).sum(axis=1)
+    moving = steps[steps > 0.3]
+    pace = 1.5 * float(np.median(moving)) if len(moving) >= 3 else 0.0
+    return float(min(MAX_STEP, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
+
+
+def walk_violation(
+    grid: Grid, start: Cell, places: dict[int, Place], cap: float, blocked: str = "through_wall"
+) -> Iterator[Violation]:
+    """The first frame in which the agent is on a blocked cell, or too far from where it was.
+
+    places: frame -> place, of the frames that show the agent. cap: cells that it may go in one frame. blocked: kind of
+    the violation on blocked cells.
+    """
+    before = Place(near=start, far=start, share=0.0, off=0.0)
+    last = -1
+    for t, place in places.items():
+        if place.off > OFF_FLOOR:
+            yield Violation(kind=blocked, frame=t)
+            return
+        limit = cap * (t - last) + STEP_SLACK if t else STEP_SLACK
+        if _way(grid, before, place, limit) > limit:
+            straight = np.hypot(*np.subtract(_position(place), _position(before)))
+            yield Violation(kind=blocked if straight <= limit else "teleport", frame=t)
+            return
+        before, last = place, t
+
+
+def _position(place: Place) -> tuple[float, float]:
+    (r, c), (to_r, to_c) = place.near, place.far
+    return r + place.share * (to_r - r), c + place.share * (to_c - c)
+
+
+def _way(grid: Grid, start: Place, end: Place, limit: float) -> float:
+    """Length in cells of the way along the floor between two places; infinite if clearly above `limit`."""
+    if {start.near, start.far} == {end.near, end.far}:
+        return abs(start.share - end.share) if start.near == end.near else 1 - start.share - end.share
+    best = np.inf
+    for cell, first in {start.near: start.share, start.far: 1 - start.share}.items():
+        first = start.share if cell == start.near else first
+        for target, rest in ((end.near, end.share), (end.far, 1 - end.share)):
+            moves = _steps_between(grid, cell, target, int(limit) + 1)
+            best = min(best, first + moves + (rest if end.near != end.far or target == end.near else 0.0))
+    return float(best)
+
+
+def _steps_between(grid: Grid, start: Cell, goal: Cell, limit: int) -> float:
+    """Moves between two floor cells; infinite above `limit`."""
+    apart = abs(start[0] - goal[0]) + abs(start[1] - goal[1])
+    if apart <= 1:
+        return float(apart)
+    if apart > limit:
+        return np.inf
+    reached, front = {start}, [start]
+    for moves in range(limit + 1):
+        if goal in reached:
+            return float(moves)
+        front = [(r + dr, c + dc) for r, c in front for dr, dc in STEPS]
+        front = [cell for cell in set(front) - reached if _is_floor(grid, cell)]
+        reached.update(front)
+    return np.inf
+
+
+def cell_of(place: Place) -> Cell | None:
+    """The cell that the agent is in; None on the way between two."""
+    return place.near if place.share <= AT_CELL else None
+
+
+def progress_at(place: Place, remaining: NDArray[np.int64], way: int) -> float:
+    """Share of the true way covered at a place; 0 if it is farther from the goal than the start is."""
+    between = float(np.clip((place.share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
+    left = (1 - between) * remaining[place.near] + between * remaining[place.far]
+    return float(np.clip(1 - left / max(1, way), 0, 1))
+
+
+def moves_made(grid: Grid, start: Cell, places: list[Place]) -> float:
+    """Cell moves that the agent made; half-way excursions that never reach a cell do not count."""
+    moves, here = 0.0, start
+    for cell in filter(None, map(cell_of, places)):
+        if cell != here:
+            moves += _steps_between(grid, here, cell, grid.size)
+            here = cell
+    return moves
