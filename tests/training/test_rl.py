@@ -17,6 +17,7 @@ from wan_r1.policies.wan import WanPolicy
 from wan_r1.rewards import ScorePool
 from wan_r1.runs import RunFolder
 from wan_r1.training.algorithms import ALGORITHMS, GRPO, NFT
+from wan_r1.training.buffer import BufferSettings
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings
 from wan_r1.training.rl import RLSettings, RLTrainer
@@ -91,6 +92,26 @@ def test_six_iterations_equal_three_and_a_resume(trainer, name):
         assert found == pytest.approx(expected, abs=1e-6)
     for expected, found in ((weights_of(whole), weights_of(rest)), (whole_average, rest_average)):
         assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_a_run_with_a_buffer_equals_one_that_is_resumed(trainer):
+    buffered = replace(SETTINGS, buffer=BufferSettings(steps=3, batch_size=6, iterations=2))
+    whole = trainer("nft", "whole", settings=buffered)
+    whole.train()
+    half = trainer("nft", "half", settings=buffered)
+    half.train(until=lambda: len(half.run.read_metrics()) == 3)
+    rest = trainer("nft", "half", settings=buffered)
+    rest.train(resume=True)
+    for expected, found in zip(numbers_of(whole.run), numbers_of(rest.run), strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)
+    assert all("buffer/loss" in line for line in numbers_of(whole.run))
+    expected = weights_of(whole)
+    assert all(torch.equal(expected[key], value) for key, value in weights_of(rest).items())
+
+
+def test_grpo_refuses_a_buffer(trainer):
+    with pytest.raises(ConfigError, match=r"rl\.buffer\.steps = 4.*take nft"):
+        trainer("grpo", settings=replace(SETTINGS, buffer=BufferSettings(steps=4))).train()
 
 
 def test_the_ratio_is_one_before_the_first_update(trainer):
@@ -177,7 +198,8 @@ def test_the_average_of_decay_zero_is_the_weights(trainer):
 
 
 def test_the_average_lags_behind_the_weights(trainer):
-    made = trainer("grpo", settings=replace(SETTINGS, iterations=1, ema_decay=0.75))
+    one_step = GRPO(updates=1, sampler=CPS)
+    made = trainer("grpo", algorithm=one_step, settings=replace(SETTINGS, iterations=1, ema_decay=0.75))
     before = weights_of(made)
     average, after = made.train(), weights_of(made)
     for key, value in average.items():
@@ -298,7 +320,7 @@ def test_the_loop_raises_the_reward_and_shuffled_rewards_do_not(
             "grpo",
             f"shuffled_{shuffled}",
             algorithm=algorithm,
-            settings=replace(LEARNING, noises_per_group=noises, shuffle_rewards=shuffled),
+            settings=replace(LEARNING, noises_per_group=noises, ema_decay=0.5, shuffle_rewards=shuffled),
             optimizer=OptimizerSettings(learning_rate=5e-3),
         )
         before = value(made.policy)

@@ -30,6 +30,9 @@ MAZE_LEVELS: dict[str, MazeLevel] = {
     "tiny": MazeLevel(
         blocks=9, algorithm="uniform", cell_px=8, extra_line=1, min_moves=4, max_moves=16, blocks_per_frame=1.0
     ),
+    "tiny_short": MazeLevel(
+        blocks=9, algorithm="uniform", cell_px=8, extra_line=1, min_moves=4, max_moves=8, blocks_per_frame=1.0
+    ),
     "tiny_long": MazeLevel(
         blocks=9, algorithm="uniform", cell_px=8, extra_line=1, min_moves=18, max_moves=30, blocks_per_frame=2.0
     ),

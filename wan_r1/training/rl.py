@@ -6,8 +6,8 @@ baseline). Every random number of iteration n depends on (seed, n) only, so a re
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from wan_r1.runs import RunFolder
 from wan_r1.training.advantage import group_advantages, groups_with_spread
 from wan_r1.training.algorithms import Algorithm
 from wan_r1.training.algorithms.algorithm import Batch
+from wan_r1.training.buffer import BufferSettings, RolloutBuffer
 from wan_r1.training.checkpoint import (
     has_checkpoint,
     load_optimizer,
@@ -43,6 +44,8 @@ __all__ = ["RLSettings", "RLTrainer"]
 
 Evaluate = Callable[[WanPolicy], dict[str, float]]
 Report = Callable[[int, int, dict[str, float]], None]
+TakeStep = Callable[[Sequence[Batch], int, int], dict[str, float]]
+"""(batches, number of the noise, videos over all processes) -> numbers of one optimiser step."""
 Floats = NDArray[np.float64]
 
 SCREENING = 10**6
@@ -68,11 +71,12 @@ class RLSettings:
     "videos sampled and trained together"
     minibatches: int = 1
     "optimiser steps for each pass over the rollouts; at most one for each batch of a process"
+    buffer: BufferSettings = field(default_factory=BufferSettings)
     shuffle_rewards: bool = False
     "control: rewards are shuffled inside the iteration; nothing should be learned"
     seed: int = 0
     ema_decay: float = 0.9
-    "decay of the average of the weights for each iteration; that average is evaluated and saved; 0 takes the weights"
+    "decay of the average of the weights for each optimiser step; the average is evaluated and saved; 0: the weights"
     evaluate_every: int = 10
     "iterations between evaluations on validation tasks; 0 for none"
     checkpoint_every: int = 5
@@ -101,12 +105,12 @@ class RLSettings:
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class _State:
-    """What changes: optimiser, the model that draws rollouts, the average of the weights, the best evaluation."""
+    """What changes: weights and optimiser, the average of the weights, kept videos, the best evaluation."""
 
     parameters: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
-    behaviour: dict[str, Tensor]
     average: dict[str, Tensor]
+    buffer: RolloutBuffer
     best: float = -1.0
 
 
@@ -132,8 +136,9 @@ class RLTrainer:
         settings = self.settings
         for iteration in range(first, settings.iterations):
             clock = Clock()
-            batches = self._rollouts(state, iteration, clock)
-            numbers = self._learn(state, batches, iteration, clock)
+            behaviour = self._behaviour(state)
+            batches = self._rollouts(behaviour, iteration, clock)
+            numbers = self._learn(state, behaviour, batches, iteration, clock)
             done = iteration + 1
             # One process decides for all: a clock may say yes in one and no in another.
             last = done == settings.iterations or self.world.sum(float(until()))[0] > 0
@@ -149,21 +154,29 @@ class RLTrainer:
 
     def _start(self) -> _State:
         self.settings.noises(self.algorithm.sampler)  # refuses a group of equal videos before anything is made
+        if self.settings.buffer.steps and not self.algorithm.off_policy:
+            raise ConfigError(
+                f"rl.buffer.steps = {self.settings.buffer.steps}: this algorithm trains on its own fresh videos only; "
+                "set it to 0, or take nft"
+            )
         parameters = self.policy.trainable_parameters()
-        initial = {name: value.detach().clone() for name, value in parameters.items()}
         return _State(
             parameters=parameters,
             optimizer=self.optimizer.build(parameters),
-            behaviour=initial,
-            average={name: value.clone() for name, value in initial.items()},
+            average={name: value.detach().clone() for name, value in parameters.items()},
+            buffer=RolloutBuffer(self.settings.buffer.iterations),
         )
 
-    def _rollouts(self, state: _State, iteration: int, clock: Clock) -> list[RolloutBatch]:
+    def _behaviour(self, state: _State) -> dict[str, Tensor]:
+        """A copy of the weights that draw this iteration's videos."""
+        drawn_by = state.average if self.algorithm.behaviour == "average" else state.parameters
+        return {name: value.detach().clone() for name, value in drawn_by.items()}
+
+    def _rollouts(self, behaviour: dict[str, Tensor], iteration: int, clock: Clock) -> list[RolloutBatch]:
         """This process's share of the iteration's videos, drawn by the behaviour model."""
         settings = self.settings
         mine = self.world.share(settings.tasks_per_iteration)
-        follows = self.algorithm.behaviour_decay > 0
-        with self.policy.weights(state.behaviour) if follows else nullcontext():
+        with self.policy.weights(behaviour):
             with clock("screen"):
                 tasks = self._choose_tasks(iteration, mine)
             return collect(
@@ -199,8 +212,15 @@ class RLTrainer:
         values = [score.value for batch in batches for score in batch.scores]
         return hardest(tasks, values, len(mine))
 
-    def _learn(self, state: _State, batches: Sequence[RolloutBatch], iteration: int, clock: Clock) -> dict[str, float]:
-        """Advantages, then `updates` optimiser steps on them; groups without spread are dropped and counted."""
+    def _learn(
+        self,
+        state: _State,
+        behaviour: dict[str, Tensor],
+        batches: Sequence[RolloutBatch],
+        iteration: int,
+        clock: Clock,
+    ) -> dict[str, float]:
+        """Advantages, then optimiser steps on them; groups without spread are dropped and counted."""
         rewards = self._rewards(batches, iteration)
         advantages = group_advantages(rewards).ravel()
         kept = np.repeat(groups_with_spread(rewards), self.settings.group_size)
@@ -208,41 +228,65 @@ class RLTrainer:
         numbers = self._statistics(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
         chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row)
-        parts = [[chosen[i] for i in part if chosen[i].rows] for part in self._parts(len(chosen))]
+        step = partial(self._step, state, behaviour, iteration)
         with clock("train"):
+            if self.settings.buffer.steps:
+                return numbers | self._learn_from_buffer(step, state.buffer, chosen, iteration)
+            parts = [[chosen[i] for i in part if chosen[i].rows] for part in self._parts(len(chosen))]
             for update in range(self.algorithm.updates if count else 0):
-                numbers |= self._update(state, parts, iteration, update)
-            decay = self.algorithm.behaviour_decay
-            update_average(state.behaviour, state.parameters, decay)
-            update_average(state.average, state.parameters, self.settings.ema_decay)
+                numbers |= self._update(step, parts, update)
         return numbers
+
+    def _learn_from_buffer(
+        self, take_step: TakeStep, buffer: RolloutBuffer, batches: Sequence[Batch], iteration: int
+    ) -> dict[str, float]:
+        """Steps on videos drawn from the last iterations; returns the means of the steps' numbers."""
+        settings = self.settings.buffer
+        buffer.add(batches, self.settings.group_size, self.world)
+        share = self.world.share(settings.batch_size)
+        steps = []
+        for step in range(settings.steps if len(buffer) else 0):
+            numbers = buffer.draw(settings.batch_size, np.random.default_rng([self.settings.seed, iteration, step]))
+            mine = range(min(share.start, len(numbers)), min(share.stop, len(numbers)))
+            chosen = [numbers[row] for row in mine]
+            part = [buffer.batch(chosen, mine, batches[0].trace, self.policy.device)] if chosen else []
+            steps.append(take_step(part, step, len(numbers)))
+        return {f"buffer/{name}": sum(s[name] for s in steps) / len(steps) for name in steps[0]} if steps else {}
 
     def _parts(self, num_batches: int) -> list[list[int]]:
         """Which batches make one optimiser step; the same number of parts in every process."""
         parts = np.array_split(np.arange(num_batches), min(self.settings.minibatches, num_batches))
         return [part.tolist() for part in parts]
 
-    def _update(self, state: _State, parts: Sequence[Sequence[Batch]], iteration: int, update: int) -> dict[str, float]:
+    def _update(self, take_step: TakeStep, parts: Sequence[Sequence[Batch]], update: int) -> dict[str, float]:
         """One pass over the rollouts, with a step for each part; returns the means of the steps' numbers."""
         steps = []
         for part in parts:
             count = int(self.world.sum(float(sum(len(batch.rows) for batch in part)))[0])
             if count:
-                steps.append(self._step(state, part, iteration, update, count))
+                steps.append(take_step(part, update, count))
         return {f"update_{update}/{name}": sum(s[name] for s in steps) / len(steps) for name in steps[0]}
 
     def _step(
-        self, state: _State, batches: Sequence[Batch], iteration: int, update: int, count: int
+        self,
+        state: _State,
+        behaviour: dict[str, Tensor],
+        iteration: int,
+        batches: Sequence[Batch],
+        update: int,
+        count: int,
     ) -> dict[str, float]:
+        """One optimiser step on this process's batches of `count` videos; `update` numbers the noise."""
         gradients = []
         for batch in batches:
             seeds = [_mix(self.settings.seed, iteration, 1 + update, row) for row in batch.rows]
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-            gradients.append(self.algorithm.backward(self.policy, batch, state.behaviour, count, generators))
+            gradients.append(self.algorithm.backward(self.policy, batch, behaviour, count, generators))
         self.world.sum_gradients(state.parameters.values())
         norm = self.optimizer.apply(
             state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
         )
+        update_average(state.average, state.parameters, self.settings.ema_decay)
         everywhere = self.world.gather_items(gradients)  # a process whose groups have no spread brings none
         numbers = {"loss": sum(g.loss for g in everywhere), "gradient_norm": norm}
         for name in sorted({name for g in everywhere for name in g.sums}):
@@ -296,8 +340,8 @@ class RLTrainer:
             tensors = {
                 **with_prefix("weights", state.parameters),
                 **with_prefix("optimizer", optimizer_state(state.optimizer)),
-                **with_prefix("behaviour", state.behaviour),
                 **with_prefix("average", state.average),
+                **with_prefix("buffer", state.buffer.tensors()),
             }
             saved = {"step": done, "best": state.best, "optimizer": self.optimizer.name}
             write_checkpoint(self.run.checkpoints / "last", tensors, saved)
@@ -313,8 +357,8 @@ class RLTrainer:
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
-        for kept, prefix in ((state.behaviour, "behaviour"), (state.average, "average")):
-            kept.update({n: t.to(self.policy.device) for n, t in without_prefix(prefix, tensors).items()})
+        state.average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
+        state.buffer.restore(without_prefix("buffer", tensors))
         state.best = float(saved["best"])
         if self.world.is_main:
             self.run.drop_metrics_after(saved["step"])

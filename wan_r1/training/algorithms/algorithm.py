@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -38,10 +38,15 @@ class Algorithm(Protocol):
 
     updates: int
     "optimiser steps for each set of rollouts"
-    behaviour_decay: float
-    "how slowly the model that draws the rollouts follows the trained one; 0 is the trained one itself"
+    behaviour: Literal["trained", "average"]
+    "which weights draw the rollouts: those in training, or their running average"
     sampler: SamplerSettings
     "how rollouts are drawn"
+
+    @property
+    def off_policy(self) -> bool:
+        """Whether videos of earlier iterations may be trained on."""
+        ...
 
     def backward(
         self,

@@ -6,6 +6,7 @@ the advantage must come from the noise that the update sees (docs/training.md).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +29,8 @@ class GRPO:
     clip: float = CLIP
     kl_weight: float = 0.0
     "weight of the mean squared distance to the reference model's velocity; 0 needs no reference"
-    behaviour_decay: float = 0.0
+    behaviour: Literal["trained"] = "trained"
+    "the ratio is 1 before the first update only if the weights in training draw the rollouts"
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
 
     def __post_init__(self) -> None:
@@ -37,6 +39,11 @@ class GRPO:
                 "grpo: the sampler has no stochastic steps, so there is nothing to learn from; "
                 "set kernel, noise_level and sde_steps, or take the algorithm nft"
             )
+
+    @property
+    def off_policy(self) -> bool:
+        """False: the ratio compares with the model that drew the videos."""
+        return False
 
     def backward(
         self,

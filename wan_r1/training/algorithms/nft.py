@@ -1,11 +1,12 @@
 """Forward-process reinforcement learning as in DiffusionNFT (arXiv 2509.16117): no ratio, no stored trajectory.
 
 The finished videos are noised again and the model learns to move towards the good ones and away from the bad ones,
-relative to the model that drew them. That model follows the trained one slowly.
+relative to the model that drew them. That model follows the trained one slowly: it is the running average.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,10 +31,16 @@ class NFT:
     "advantage that counts as fully good"
     adaptive: bool = False
     "evens out the noise levels as the authors do"
-    behaviour_decay: float = 0.5
+    behaviour: Literal["trained", "average"] = "average"
+    "which weights draw the rollouts; the average is the slowly following model of the paper"
     sampler: SamplerSettings = field(
         default_factory=lambda: SamplerSettings(kernel="ode", noise_level=0.0, sde_steps=())
     )
+
+    @property
+    def off_policy(self) -> bool:
+        """True: the loss needs finished videos only, whoever drew them."""
+        return True
 
     def backward(
         self,
