@@ -13,7 +13,7 @@ from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.wan import WanConfig
 from wan_r1.rewards import REWARDS, TrajectoryReward
 from wan_r1.training.algorithms import ALGORITHMS, NFT
-from wan_r1.training.data import TaskSource, VideoFolder
+from wan_r1.training.data import Demonstrations, TaskSource, VideoFolder
 from wan_r1.training.optimizer import OptimizerSettings
 from wan_r1.training.rl import RLSettings
 from wan_r1.training.sft import SFTSettings
@@ -49,8 +49,8 @@ class SFTRecipe:
     run: str
     "run folder"
     policy: WanConfig
-    data: Any = field(default_factory=TaskSource, metadata=choose({"tasks": TaskSource, "videos": VideoFolder}))
-    "name = tasks (solver videos) or videos (a folder with metadata.csv)"
+    data: Any = field(default_factory=Demonstrations, metadata=choose({"tasks": Demonstrations, "videos": VideoFolder}))
+    "name = tasks (videos of a demonstrator) or videos (a folder with metadata.csv)"
     num_examples: int = 16000
     "tasks to render; a folder of videos is taken whole"
     cache: str | None = None

@@ -17,11 +17,11 @@ from wan_r1.distributed import World
 from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
-from wan_r1.tasks import family_of, make_tasks
+from wan_r1.tasks import family_of, make_family, make_tasks
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
 
-__all__ = ["Encoded", "TaskSource", "VideoFolder", "encode_examples", "solver_videos"]
+__all__ = ["Demonstrations", "Encoded", "TaskSource", "VideoFolder", "encode_examples", "solver_videos"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -38,6 +38,30 @@ class TaskSource:
     def tasks(self, first: int, num: int) -> list[Task]:
         """Tasks first .. first + num - 1."""
         return make_tasks(self.family, self.seed, num, start=first, **self.settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demonstrations(TaskSource):
+    """Videos of a demonstrator at work on a stream of tasks."""
+
+    wrong_turns: float = 0.0
+    "chance of a wrong turn at each junction; 0 shows solutions. Videos found in the world are not all of experts"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.wrong_turns < 1:
+            raise ConfigError(f"data: wrong_turns = {self.wrong_turns} must lie in [0, 1)")
+
+    def videos(self, tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
+        """Videos [B, T, H, W, 3] of these tasks. ConfigError if the family has no demonstrator that errs."""
+        if not self.wrong_turns:
+            return solver_videos(tasks, num_frames, size)
+        errant = getattr(make_family(self.family, **self.settings), "errant_walk", None)
+        if errant is None:
+            raise ConfigError(f"data: wrong_turns = {self.wrong_turns}: {self.family} has expert demonstrations only")
+        ways = [errant(task, self.wrong_turns) for task in tasks]
+        return np.stack(
+            [family_of(task).render(task, way, num_frames, size) for task, way in zip(tasks, ways, strict=True)]
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +136,7 @@ class Encoded:
 
 def encode_examples(
     policy: WanPolicy,
-    source: TaskSource | VideoFolder,
+    source: Demonstrations | VideoFolder,
     num_examples: int,
     cache: Path | None,
     progress: Progress,
@@ -145,7 +169,7 @@ def encode_examples(
 
 def _encode_all(
     policy: WanPolicy,
-    source: TaskSource | VideoFolder,
+    source: Demonstrations | VideoFolder,
     rows: list[dict[str, str]] | None,
     total: int,
     progress: Progress,
@@ -176,14 +200,14 @@ def _encode_all(
 
 
 def _examples(
-    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, start: int, stop: int
+    policy: WanPolicy, source: Demonstrations | VideoFolder, rows: list[dict[str, str]] | None, start: int, stop: int
 ) -> tuple[list[str], NDArray[np.uint8]]:
     config = policy.config
     if isinstance(source, VideoFolder):
         loaded = [source.load(row, config.num_frames, config.height, config.width) for row in (rows or [])[start:stop]]
         return [prompt for prompt, _ in loaded], np.stack([video for _, video in loaded])
     tasks = source.tasks(start, stop - start)
-    videos = solver_videos(tasks, config.num_frames, max(config.height, config.width))
+    videos = source.videos(tasks, config.num_frames, max(config.height, config.width))
     if videos.shape[2:4] != (config.height, config.width):
         raise ConfigError(
             f"tasks of {source.family!r} are {videos.shape[2]} x {videos.shape[3]} px at this size, the policy makes "
@@ -201,7 +225,7 @@ def _first_frames(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor)
 
 
 def _fingerprint(
-    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, total: int
+    policy: WanPolicy, source: Demonstrations | VideoFolder, rows: list[dict[str, str]] | None, total: int
 ) -> str:
     """A name for the encoded examples that changes with whatever they are made from."""
     vae = policy.folder.path / "vae"

@@ -11,7 +11,7 @@ from wan_r1.tasks.grid import Cell, canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.maze import rules
 from wan_r1.tasks.maze.generate import MazeState, carve_depth_first, carve_uniform, place_by_length, place_far
 from wan_r1.tasks.maze.render import draw_positions, draw_walk, maze_prompt, sprites
-from wan_r1.tasks.maze.solve import shortest_path
+from wan_r1.tasks.maze.solve import shortest_path, walk_with_wrong_turns
 from wan_r1.tasks.skins import skin_named
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
@@ -20,12 +20,15 @@ __all__ = ["MazeFamily", "MazeState"]
 
 MAX_TRIES = 1000
 
+ERRANT = 1
+"""Stream of the random numbers of errant walks."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MazeFamily:
     """Regular mazes on a grid of blocks; the agent walks on floor blocks to the goal."""
 
-    level: str = field(default="tiny", metadata={"help": "tiny, tiny_long, easy, medium or hard"})
+    level: str = field(default="tiny", metadata={"help": "tiny, tiny_short, tiny_long, easy, medium or hard"})
     skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
@@ -94,6 +97,12 @@ class MazeFamily:
     def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
         """Video [num_frames, H, W, 3] of the agent walking `path`, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who takes a wrong turn with this chance at each junction; the same for a task."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        cells = walk_with_wrong_turns(state.grid, state.start, state.goal, chance, rng)
+        return cells_to_path(cells, state.grid.shape)
 
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts by the rules of the maze; see tasks/maze/rules.py."""
