@@ -64,6 +64,8 @@ class SFTRecipe:
     validation: EvaluationSettings = field(default_factory=EvaluationSettings)
     test: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(source=TEST, num_tasks=512))
     "the final table; num_tasks = 0 leaves it out"
+    max_minutes: float | None = None
+    "of training, all sessions of the run together; it ends after the step in which this time is over"
     num_videos: int = 12
     "test tasks whose videos are kept for the report"
     score_workers: int = 1
@@ -72,6 +74,9 @@ class SFTRecipe:
     "none takes a GPU if there is one"
     threads: int = 1
     "torch threads on the CPU; two threads on a busy machine are slower than one"
+
+    def __post_init__(self) -> None:
+        _check_minutes(self.max_minutes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +98,7 @@ class RLRecipe:
     final: Literal["best", "last"] = "last"
     "which weights the table and the saved model take: best by validation, or the last average"
     max_minutes: float | None = None
-    "training stops after the iteration in which this time is over"
+    "of training, all sessions of the run together; it ends after the iteration in which this time is over"
     num_videos: int = 12
     "test tasks whose videos before and after are kept for the report"
     score_workers: int = 1
@@ -104,7 +109,13 @@ class RLRecipe:
     "torch threads on the CPU; two threads on a busy machine are slower than one"
 
     def __post_init__(self) -> None:
+        _check_minutes(self.max_minutes)
         self.rl.noises(self.algorithm.sampler)
+
+
+def _check_minutes(minutes: float | None) -> None:
+    if minutes is not None and minutes <= 0:
+        raise ConfigError(f"max_minutes = {minutes}: must be above 0, or left out")
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:

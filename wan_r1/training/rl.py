@@ -5,6 +5,8 @@ same `velocity` samples and trains, so the ratio is 1 before the first update), 
 baseline). Every random number of iteration n depends on (seed, n) only, so a resumed run continues exactly.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -101,12 +103,15 @@ class RLSettings:
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class _State:
-    """What changes: optimiser, the model that draws rollouts, the average of the weights, the best evaluation."""
+    """What changes: optimiser, the model that draws rollouts, the average of the weights, and how far the run is."""
 
     parameters: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
     behaviour: dict[str, Tensor]
     average: dict[str, Tensor]
+    done: int = 0
+    seconds: float = 0.0
+    "of training, over all sessions, at the last checkpoint"
     best: float = -1.0
 
 
@@ -125,26 +130,33 @@ class RLTrainer:
     evaluate: Evaluate
     report: Report
 
-    def train(self, resume: bool = False, until: Callable[[], bool] = lambda: False) -> dict[str, Tensor]:
-        """The loop; `until` may end it early. Returns the average of the weights, which is what should be used."""
+    def train(
+        self, resume: bool = False, until: Callable[[], bool] = lambda: False, max_minutes: float = math.inf
+    ) -> dict[str, Tensor]:
+        """The loop. Returns the average of the weights, which is what should be used.
+
+        `until` may end it early, with a checkpoint to go on from; after max_minutes of training, those of earlier
+        sessions included, it ends as after its last iteration.
+        """
         state = self._start()
-        first = self._resume(state) if resume else 0
-        settings = self.settings
-        for iteration in range(first, settings.iterations):
+        if resume:
+            self._resume(state)
+        settings, began = self.settings, time.monotonic() - state.seconds
+        asked, over = False, state.done >= settings.iterations or state.seconds >= 60 * max_minutes
+        while not (over or asked):
             clock = Clock()
-            batches = self._rollouts(state, iteration, clock)
-            numbers = self._learn(state, batches, iteration, clock)
-            done = iteration + 1
-            # One process decides for all: a clock may say yes in one and no in another.
-            last = done == settings.iterations or self.world.sum(float(until()))[0] > 0
-            if settings.evaluate_every and (done % settings.evaluate_every == 0 or last):
+            batches = self._rollouts(state, state.done, clock)
+            numbers = self._learn(state, batches, state.done, clock)
+            state.done += 1
+            over = state.done == settings.iterations or self.world.any(time.monotonic() - began >= 60 * max_minutes)
+            if settings.evaluate_every and (state.done % settings.evaluate_every == 0 or over):
                 with clock("evaluate"):
-                    numbers |= self._evaluate(state, done)
-            self._record(done, numbers | clock.take())
-            if done % settings.checkpoint_every == 0 or last:
-                self._save(state, done)
-            if last:
-                break
+                    numbers |= self._evaluate(state)
+            self._record(state.done, numbers | clock.take())
+            asked = self.world.any(until())
+            if state.done % settings.checkpoint_every == 0 or over or asked:
+                state.seconds = time.monotonic() - began
+                self._save(state)
         return state.average
 
     def _start(self) -> _State:
@@ -277,13 +289,13 @@ class RLTrainer:
         totals = self.world.sum(*sums.values())
         return {name: total / self.world.size for name, total in zip(sums, totals, strict=True)}
 
-    def _evaluate(self, state: _State, done: int) -> dict[str, float]:
+    def _evaluate(self, state: _State) -> dict[str, float]:
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
         if numbers.get("em", state.best) > state.best:
             state.best = numbers["em"]
             if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": done, "em": state.best})
+                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
         return {f"validation/{name}": value for name, value in numbers.items()}
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
@@ -291,7 +303,7 @@ class RLTrainer:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.iterations, numbers)
 
-    def _save(self, state: _State, done: int) -> None:
+    def _save(self, state: _State) -> None:
         if self.world.is_main:
             tensors = {
                 **with_prefix("weights", state.parameters),
@@ -299,26 +311,31 @@ class RLTrainer:
                 **with_prefix("behaviour", state.behaviour),
                 **with_prefix("average", state.average),
             }
-            saved = {"step": done, "best": state.best, "optimizer": self.optimizer.name}
+            saved = {
+                "step": state.done,
+                "seconds": state.seconds,
+                "best": state.best,
+                "optimizer": self.optimizer.name,
+            }
             write_checkpoint(self.run.checkpoints / "last", tensors, saved)
         self.world.barrier()
 
-    def _resume(self, state: _State) -> int:
+    def _resume(self, state: _State) -> None:
         last = self.run.checkpoints / "last"
         if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
             if self.world.is_main:
                 self.run.drop_metrics_after(0)
-            return 0
+            return
         tensors, saved = read_checkpoint(last)
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
         for kept, prefix in ((state.behaviour, "behaviour"), (state.average, "average")):
             kept.update({n: t.to(self.policy.device) for n, t in without_prefix(prefix, tensors).items()})
-        state.best = float(saved["best"])
+        state.done, state.best = int(saved["step"]), float(saved["best"])
+        state.seconds = float(saved.get("seconds", 0.0))
         if self.world.is_main:
-            self.run.drop_metrics_after(saved["step"])
-        return int(saved["step"])
+            self.run.drop_metrics_after(state.done)
 
 
 def _mix(*numbers: int) -> int:
