@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from wan_r1.cli.tracking import TrackerName
 from wan_r1.config import choose, load
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.evaluation.evaluate import EVALUATION_SAMPLER
@@ -68,6 +69,8 @@ class SFTRecipe:
     "of training, all sessions of the run together; it ends after the step in which this time is over"
     num_videos: int = 12
     "test tasks whose videos are kept for the report"
+    log_with: tuple[TrackerName, ...] = ()
+    "trackers that get the metrics and sample videos too: tensorboard, trackio, wandb; pip install 'wan-r1[track]'"
     score_workers: int = 1
     "processes that score videos; 0 scores in the main process"
     device: str | None = None
@@ -101,6 +104,8 @@ class RLRecipe:
     "of training, all sessions of the run together; it ends after the iteration in which this time is over"
     num_videos: int = 12
     "test tasks whose videos before and after are kept for the report"
+    log_with: tuple[TrackerName, ...] = ()
+    "trackers that get the metrics and sample videos too: tensorboard, trackio, wandb; pip install 'wan-r1[track]'"
     score_workers: int = 1
     "processes that score videos; 0 scores in the main process"
     device: str | None = None

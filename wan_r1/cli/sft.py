@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wan_r1.cli.recipe import SFTRecipe
+    from wan_r1.cli.tracking import Tracking
     from wan_r1.distributed import World
     from wan_r1.policies.wan import WanPolicy
     from wan_r1.rewards import ScorePool
@@ -37,6 +38,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
+    from wan_r1.cli.tracking import tracking
     from wan_r1.cli.wiring import load_policy, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
@@ -50,12 +52,12 @@ def _run(args: argparse.Namespace) -> int:
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
     if world.is_main:
         run.start(dump(recipe), resume=args.resume)
-    policy = load_policy(recipe.policy, None, world.device)
-    if recipe.fresh:
-        policy.reset(recipe.sft.seed)
-    with ScorePool(recipe.reward, recipe.score_workers) as scorer:
+    with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
+        policy = load_policy(recipe.policy, None, world.device)
+        if recipe.fresh:
+            policy.reset(recipe.sft.seed)
         with stop_on_interrupt() as asked:
-            weights = _train(recipe, policy, scorer, run, world, asked, args.resume)
+            weights = _train(recipe, policy, scorer, run, world, trackers, asked, args.resume)
         if stopped(asked, run, world):
             return INTERRUPTED
         if not world.is_main:
@@ -95,6 +97,7 @@ def _train(
     scorer: "ScorePool",
     run: "RunFolder",
     world: "World",
+    trackers: "Tracking",
     asked: Callable[[], bool],
     resume: bool,
 ) -> "dict[str, Tensor]":
@@ -102,7 +105,7 @@ def _train(
     from wan_r1.cli.wiring import evaluation_of, reporter
     from wan_r1.training.sft import SFTTrainer
 
-    with reporter("training", recipe.sft.steps, run) as report:
+    with reporter("training", recipe.sft.steps, run, trackers) as report:
         return SFTTrainer(
             policy=policy,
             examples=lambda: _encode(recipe, policy, world, asked),
@@ -110,7 +113,7 @@ def _train(
             optimizer=recipe.optimizer,
             run=run,
             world=world,
-            evaluate=evaluation_of(scorer, recipe.validation, world),
+            evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
         ).train(resume=resume, until=asked, max_minutes=recipe.max_minutes or math.inf)
 

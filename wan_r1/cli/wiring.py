@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
+from wan_r1.cli.tracking import Tracking
 from wan_r1.distributed import World
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.metrics.statistics import proportion
@@ -65,12 +66,13 @@ def evaluate_with(
 
 
 def evaluation_of(
-    scorer: Scorer, settings: EvaluationSettings, world: World
+    scorer: Scorer, settings: EvaluationSettings, world: World, trackers: Tracking
 ) -> Callable[[WanPolicy], dict[str, float]]:
-    """What trainers call: the numbers of an evaluation, with the 95 % interval of em."""
+    """What trainers call: the numbers of an evaluation, with the 95 % interval of em; the trackers show its videos."""
 
     def evaluate(policy: WanPolicy) -> dict[str, float]:
-        result = evaluate_with(policy, scorer, settings, world=world)
+        result = evaluate_with(policy, scorer, settings, keep=trackers.num_shown, world=world)
+        trackers.show(result.rollouts)
         interval = proportion(int(result.em[:, 0].sum()), len(result.em))
         return {**result.numbers, "em_low": interval.low, "em_high": interval.high}
 
@@ -78,14 +80,17 @@ def evaluation_of(
 
 
 @contextmanager
-def reporter(what: str, total: int, run: RunFolder) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """What trainers call with (step, total, metrics): moves the progress bar and writes log.txt."""
+def reporter(
+    what: str, total: int, run: RunFolder, trackers: Tracking
+) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """What trainers call with (step, total, metrics): moves the progress bar, writes log.txt, tells the trackers."""
     done = 0
     with progress(what, total) as advance:
 
         def report(step: int, total: int, numbers: dict[str, float]) -> None:
             nonlocal done
             shown = ", ".join(f"{name} {numbers[name]:.3f}" for name in NOTED if name in numbers)
+            trackers.log(step, numbers)
             run.write_log(f"{time.strftime('%H:%M:%S')} {what} {step}/{total} {shown}")
             # A resumed run begins in the middle; the bar takes that as done.
             advance(step - done, shown)
