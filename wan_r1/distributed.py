@@ -46,6 +46,10 @@ class World:
             dist.all_reduce(values)
         return [float(value) for value in values]
 
+    def any(self, flag: bool) -> bool:
+        """Whether it holds in any process: a clock or a signal may say yes in one and no in another."""
+        return self.sum(float(flag))[0] > 0
+
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Add up gradients over all processes, in place; a missing gradient counts as 0."""
         if self.size == 1:

@@ -65,7 +65,7 @@ def make_trainer(
     if mode == "sft":
         return SFTTrainer(
             policy=policy,
-            examples=encode_examples(policy, SOURCE, 16, None, lambda *_: None),
+            examples=lambda: encode_examples(policy, SOURCE, 16, None, lambda *_: None),
             settings=SFTSettings(steps=10, batch_size=8, evaluate_every=4, checkpoint_every=2, log_every=1),
             optimizer=optimizer,
             run=run,

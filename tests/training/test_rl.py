@@ -191,6 +191,26 @@ def test_until_ends_the_run_with_a_checkpoint(trainer):
     assert state["step"] == 1
 
 
+def test_until_leaves_no_evaluation_that_an_uninterrupted_run_has_not(trainer):
+    made = trainer("nft", settings=replace(SETTINGS, evaluate_every=100), evaluate=lambda policy: {"em": 1.0})
+    made.train(until=lambda: True)
+    assert "validation/em" not in numbers_of(made.run)[0]
+    assert not (made.run.checkpoints / "best").exists()
+
+
+def test_the_minutes_count_over_all_sessions_and_end_with_an_evaluation_and_a_checkpoint(trainer):
+    settings = replace(SETTINGS, iterations=3, evaluate_every=100)
+    first = trainer("nft", settings=settings, evaluate=lambda policy: {"em": 0.5})
+    average = first.train(max_minutes=1e-9)
+    assert [(line["step"], line["validation/em"]) for line in numbers_of(first.run)] == [(1, 0.5)]
+    seconds = json.loads((first.run.checkpoints / "last" / "state.json").read_text())["seconds"]
+    again = trainer("nft", settings=settings).train(resume=True, max_minutes=seconds / 60)
+    assert len(numbers_of(first.run)) == 1
+    assert all(torch.equal(again[key], value) for key, value in average.items())
+    trainer("nft", settings=settings).train(resume=True, max_minutes=60)
+    assert [line["step"] for line in numbers_of(first.run)] == [1, 2, 3]
+
+
 def test_the_average_of_decay_zero_is_the_weights(trainer):
     made = trainer("grpo", settings=replace(SETTINGS, iterations=2, ema_decay=0.0))
     average = made.train()

@@ -11,7 +11,8 @@ from wan_r1.distributed import World
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
-from wan_r1.training.data import TaskSource, encode_examples
+from wan_r1.training.checkpoint import read_checkpoint
+from wan_r1.training.data import Encoded, TaskSource, encode_examples
 from wan_r1.training.optimizer import OptimizerSettings
 from wan_r1.training.sft import SFTSettings, SFTTrainer
 
@@ -28,7 +29,7 @@ def trainer(load_tiny: Callable[..., WanPolicy], maze_source: TaskSource, tmp_pa
         policy = changes.pop("policy", None) or load_tiny()
         fields: dict[str, object] = {
             "policy": policy,
-            "examples": encode_examples(policy, maze_source, 8, tmp_path / "cache", lambda *_: None),
+            "examples": lambda: encode_examples(policy, maze_source, 8, tmp_path / "cache", lambda *_: None),
             "settings": SETTINGS,
             "optimizer": OptimizerSettings(learning_rate=1e-3, warmup_steps=3, decay_share=0.5),
             "run": run_folder,
@@ -107,6 +108,33 @@ def test_until_ends_the_run_with_a_checkpoint_that_goes_on(trainer):
     assert numbers_of(half.run) == numbers_of(whole.run)
 
 
+def test_the_minutes_count_over_all_sessions_and_end_with_log_evaluation_and_checkpoint(trainer):
+    settings = replace(SETTINGS, log_every=5, evaluate_every=100)
+    first = trainer(settings=settings, evaluate=lambda policy: {"em": 0.5})
+    first.train(max_minutes=1e-9)
+    assert [line["step"] for line in numbers_of(first.run)] == [1, 1]
+    assert numbers_of(first.run)[1]["validation/em"] == 0.5
+    _, state = read_checkpoint(first.run.checkpoints / "last")
+    assert state["step"] == 1
+    assert state["seconds"] > 0
+    second = trainer(settings=settings, examples=never)
+    second.train(resume=True, max_minutes=state["seconds"] / 60)
+    third = trainer(settings=settings)
+    third.train(resume=True, max_minutes=60)
+    assert numbers_of(third.run)[-1]["step"] == 12
+    assert read_checkpoint(third.run.checkpoints / "last")[1]["seconds"] > state["seconds"]
+
+
+def test_a_finished_run_resumes_to_its_average_without_encoding_anything(trainer):
+    average = trainer().train()
+    again = trainer(examples=never).train(resume=True)
+    assert all(torch.equal(again[key], value) for key, value in average.items())
+
+
+def never() -> Encoded:
+    raise AssertionError("there is no step left, so nothing should be encoded")
+
+
 def test_sft_lowers_the_loss_on_its_examples(trainer):
     made = trainer(
         settings=replace(SETTINGS, steps=150, batch_size=8, log_every=15, checkpoint_every=150),
@@ -166,7 +194,7 @@ def test_the_clean_first_frame_gets_no_gradient(trainer):
             return predicted
 
     made.policy.__class__ = Watched
-    made._backward(0)
+    made._backward(0, made.examples())
     ((latents, condition, predicted),) = given
     assert torch.equal(latents[:, :, :1], condition.first_latents)
     assert torch.equal(predicted.grad[:, :, 0], torch.zeros_like(predicted.grad[:, :, 0]))

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from wan_r1.cli.tracking import TrackerName
 from wan_r1.config import choose, load
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.evaluation.evaluate import EVALUATION_SAMPLER
@@ -64,14 +65,21 @@ class SFTRecipe:
     validation: EvaluationSettings = field(default_factory=EvaluationSettings)
     test: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(source=TEST, num_tasks=512))
     "the final table; num_tasks = 0 leaves it out"
+    max_minutes: float | None = None
+    "of training, all sessions of the run together; it ends after the step in which this time is over"
     num_videos: int = 12
     "test tasks whose videos are kept for the report"
+    log_with: tuple[TrackerName, ...] = ()
+    "trackers that get the metrics and sample videos too: tensorboard, trackio, wandb; pip install 'wan-r1[track]'"
     score_workers: int = 1
     "processes that score videos; 0 scores in the main process"
     device: str | None = None
     "none takes a GPU if there is one"
     threads: int = 1
     "torch threads on the CPU; two threads on a busy machine are slower than one"
+
+    def __post_init__(self) -> None:
+        _check_minutes(self.max_minutes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,9 +101,11 @@ class RLRecipe:
     final: Literal["best", "last"] = "last"
     "which weights the table and the saved model take: best by validation, or the last average"
     max_minutes: float | None = None
-    "training stops after the iteration in which this time is over"
+    "of training, all sessions of the run together; it ends after the iteration in which this time is over"
     num_videos: int = 12
     "test tasks whose videos before and after are kept for the report"
+    log_with: tuple[TrackerName, ...] = ()
+    "trackers that get the metrics and sample videos too: tensorboard, trackio, wandb; pip install 'wan-r1[track]'"
     score_workers: int = 1
     "processes that score videos; 0 scores in the main process"
     device: str | None = None
@@ -104,7 +114,13 @@ class RLRecipe:
     "torch threads on the CPU; two threads on a busy machine are slower than one"
 
     def __post_init__(self) -> None:
+        _check_minutes(self.max_minutes)
         self.rl.noises(self.algorithm.sampler)
+
+
+def _check_minutes(minutes: float | None) -> None:
+    if minutes is not None and minutes <= 0:
+        raise ConfigError(f"max_minutes = {minutes}: must be above 0, or left out")
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:

@@ -1,7 +1,9 @@
 """`wan-r1 rl`: reinforcement learning by a recipe, and the table of before and after."""
 
 import argparse
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from wan_r1.cli.recipe import RLRecipe
+    from wan_r1.cli.tracking import Tracking
     from wan_r1.distributed import World
     from wan_r1.evaluation.evaluate import Evaluation
     from wan_r1.policies.wan import WanPolicy
@@ -41,7 +44,8 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     import torch
 
     from wan_r1.cli.comparison import print_summary
-    from wan_r1.cli.wiring import Stop, load_policy, stop_on_interrupt
+    from wan_r1.cli.tracking import tracking
+    from wan_r1.cli.wiring import load_policy, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -50,16 +54,15 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
 
     began = time.monotonic()
     torch.set_num_threads(recipe.threads)
-    world, run, stop = join_world(recipe.device), RunFolder(Path(recipe.run)), Stop(recipe.max_minutes)
+    world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
     if world.is_main:
         run.start(dump(recipe), resume=resume)
-    policy = load_policy(recipe.policy, None, world.device)
-    with ScorePool(recipe.reward, recipe.score_workers) as scorer:
+    with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
+        policy = load_policy(recipe.policy, None, world.device)
         before = _judge(recipe, policy, scorer, world, "before training")
-        with stop_on_interrupt(stop):
-            weights = _train(recipe, policy, scorer, run, world, stop, resume)
-        if stop.interrupted:
-            say(f"wan-r1: stopped; go on with --resume ({run.path})")
+        with stop_on_interrupt() as asked:
+            weights = _train(recipe, policy, scorer, run, world, trackers, asked, resume)
+        if stopped(asked, run, world):
             return INTERRUPTED
         with policy.weights(weights):
             after = _judge(recipe, policy, scorer, world, "after training")
@@ -97,7 +100,8 @@ def _train(
     scorer: "ScorePool",
     run: "RunFolder",
     world: "World",
-    stop: Any,
+    trackers: "Tracking",
+    asked: Callable[[], bool],
     resume: bool,
 ) -> "dict[str, Tensor]":
     """Train, and return the weights that the recipe wants to be judged."""
@@ -107,7 +111,7 @@ def _train(
 
     if recipe.policy.train == "full" and getattr(recipe.algorithm, "kl_weight", False):
         policy.keep_reference()
-    with reporter("training", recipe.rl.iterations, run) as report:
+    with reporter("training", recipe.rl.iterations, run, trackers) as report:
         average = RLTrainer(
             policy=policy,
             tasks=recipe.tasks,
@@ -117,9 +121,9 @@ def _train(
             optimizer=recipe.optimizer,
             run=run,
             world=world,
-            evaluate=evaluation_of(scorer, recipe.validation, world),
+            evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
-        ).train(resume=resume, until=stop)
+        ).train(resume=resume, until=asked, max_minutes=recipe.max_minutes or math.inf)
     best = run.checkpoints / "best"
     if recipe.final == "best" and best.is_dir():
         tensors, _ = read_checkpoint(best)

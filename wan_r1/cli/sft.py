@@ -1,17 +1,20 @@
 """`wan-r1 sft`: supervised fine-tuning by a recipe."""
 
 import argparse
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wan_r1.cli.command import DONE, Command, add_json_option
+from wan_r1.cli.command import DONE, INTERRUPTED, Command, add_json_option
 from wan_r1.cli.console import print_json, progress, say
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from wan_r1.cli.recipe import SFTRecipe
+    from wan_r1.cli.tracking import Tracking
     from wan_r1.distributed import World
     from wan_r1.policies.wan import WanPolicy
     from wan_r1.rewards import ScorePool
@@ -35,7 +38,8 @@ def _run(args: argparse.Namespace) -> int:
 
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
-    from wan_r1.cli.wiring import load_policy
+    from wan_r1.cli.tracking import tracking
+    from wan_r1.cli.wiring import load_policy, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -48,12 +52,14 @@ def _run(args: argparse.Namespace) -> int:
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
     if world.is_main:
         run.start(dump(recipe), resume=args.resume)
-    policy = load_policy(recipe.policy, None, world.device)
-    if recipe.fresh:
-        policy.reset(recipe.sft.seed)
-    examples = _encode(recipe, policy, world)
-    with ScorePool(recipe.reward, recipe.score_workers) as scorer:
-        weights = _train(recipe, policy, examples, scorer, run, world, args.resume)
+    with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
+        policy = load_policy(recipe.policy, None, world.device)
+        if recipe.fresh:
+            policy.reset(recipe.sft.seed)
+        with stop_on_interrupt() as asked:
+            weights = _train(recipe, policy, scorer, run, world, trackers, asked, args.resume)
+        if stopped(asked, run, world):
+            return INTERRUPTED
         if not world.is_main:
             return DONE
         with policy.weights(weights):
@@ -68,7 +74,7 @@ def _run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World") -> "Encoded":
+def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World", asked: Callable[[], bool]) -> "Encoded":
     from wan_r1.training.data import encode_examples
 
     cache = None if recipe.cache is None else Path(recipe.cache)
@@ -77,6 +83,8 @@ def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World") -> "Encode
 
         def report(what: str, now: int, total: int) -> None:
             nonlocal done
+            if asked():  # there is no checkpoint yet, and nothing to lose
+                raise KeyboardInterrupt
             advance(now - done)
             done = now
 
@@ -86,30 +94,28 @@ def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World") -> "Encode
 def _train(
     recipe: "SFTRecipe",
     policy: "WanPolicy",
-    examples: "Encoded",
     scorer: "ScorePool",
     run: "RunFolder",
     world: "World",
+    trackers: "Tracking",
+    asked: Callable[[], bool],
     resume: bool,
 ) -> "dict[str, Tensor]":
     """Train, and return the average of the weights."""
     from wan_r1.cli.wiring import evaluation_of, reporter
-    from wan_r1.training.checkpoint import read_checkpoint, without_prefix
     from wan_r1.training.sft import SFTTrainer
 
-    with reporter("training", recipe.sft.steps, run) as report:
-        SFTTrainer(
+    with reporter("training", recipe.sft.steps, run, trackers) as report:
+        return SFTTrainer(
             policy=policy,
-            examples=examples,
+            examples=lambda: _encode(recipe, policy, world, asked),
             settings=recipe.sft,
             optimizer=recipe.optimizer,
             run=run,
             world=world,
-            evaluate=evaluation_of(scorer, recipe.validation, world),
+            evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
-        ).train(resume=resume)
-    tensors, _ = read_checkpoint(run.checkpoints / "last")
-    return {name: value.to(policy.device) for name, value in without_prefix("average", tensors).items()}
+        ).train(resume=resume, until=asked, max_minutes=recipe.max_minutes or math.inf)
 
 
 def _judge(
@@ -143,7 +149,7 @@ COMMAND = Command(
     description="Supervised fine-tuning by a recipe, on solver videos of tasks or on your own videos\n"
     '(data.name = "videos", data.path = a folder with metadata.csv: video,prompt,input_image).\n'
     "The run folder gets the resolved recipe, metrics, checkpoints, summary.json, a diffusers folder (model/) and\n"
-    "report.html.",
+    "report.html. Ctrl-C stops after a checkpoint; several processes: torchrun --nproc-per-node N -m wan_r1 sft RECIPE",
     examples=(
         "wan-r1 sft recipes/sft/maze_tiny.toml",
         "wan-r1 sft recipes/sft/maze_tiny.toml data.name=videos data.path=data/mine run=runs/mine",

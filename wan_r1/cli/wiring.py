@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
 from torch import Tensor
 
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
+from wan_r1.cli.tracking import Tracking
 from wan_r1.distributed import World
-from wan_r1.errors import ConfigError
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.metrics.statistics import proportion
 from wan_r1.policies.wan import WanConfig, WanPolicy
@@ -20,7 +21,7 @@ from wan_r1.rollout import Scorer
 from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import has_checkpoint, load_parameters, read_checkpoint, without_prefix
 
-__all__ = ["Stop", "evaluate_with", "evaluation_of", "load_policy", "load_weights", "reporter", "stop_on_interrupt"]
+__all__ = ["evaluate_with", "evaluation_of", "load_policy", "load_weights", "reporter", "stop_on_interrupt", "stopped"]
 
 NOTED = ("loss", "reward/mean", "rollout/em", "validation/em")
 """Metrics that the progress line shows."""
@@ -65,12 +66,13 @@ def evaluate_with(
 
 
 def evaluation_of(
-    scorer: Scorer, settings: EvaluationSettings, world: World
+    scorer: Scorer, settings: EvaluationSettings, world: World, trackers: Tracking
 ) -> Callable[[WanPolicy], dict[str, float]]:
-    """What trainers call: the numbers of an evaluation, with the 95 % interval of em."""
+    """What trainers call: the numbers of an evaluation, with the 95 % interval of em; the trackers show its videos."""
 
     def evaluate(policy: WanPolicy) -> dict[str, float]:
-        result = evaluate_with(policy, scorer, settings, world=world)
+        result = evaluate_with(policy, scorer, settings, keep=trackers.num_shown, world=world)
+        trackers.show(result.rollouts)
         interval = proportion(int(result.em[:, 0].sum()), len(result.em))
         return {**result.numbers, "em_low": interval.low, "em_high": interval.high}
 
@@ -78,14 +80,17 @@ def evaluation_of(
 
 
 @contextmanager
-def reporter(what: str, total: int, run: RunFolder) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """What trainers call with (step, total, metrics): moves the progress bar and writes log.txt."""
+def reporter(
+    what: str, total: int, run: RunFolder, trackers: Tracking
+) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """What trainers call with (step, total, metrics): moves the progress bar, writes log.txt, tells the trackers."""
     done = 0
     with progress(what, total) as advance:
 
         def report(step: int, total: int, numbers: dict[str, float]) -> None:
             nonlocal done
             shown = ", ".join(f"{name} {numbers[name]:.3f}" for name in NOTED if name in numbers)
+            trackers.log(step, numbers)
             run.write_log(f"{time.strftime('%H:%M:%S')} {what} {step}/{total} {shown}")
             # A resumed run begins in the middle; the bar takes that as done.
             advance(step - done, shown)
@@ -94,32 +99,28 @@ def reporter(what: str, total: int, run: RunFolder) -> Iterator[Callable[[int, i
         yield report
 
 
-class Stop:
-    """Whether to stop: asked by Ctrl-C or by the time limit."""
-
-    def __init__(self, max_minutes: float | None = None) -> None:
-        if max_minutes is not None and max_minutes <= 0:
-            raise ConfigError(f"max_minutes = {max_minutes}: must be above 0")
-        self.interrupted = False
-        self._deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
-
-    def __call__(self) -> bool:
-        """True once it is time to end."""
-        return self.interrupted or (self._deadline is not None and time.monotonic() >= self._deadline)
-
-
 @contextmanager
-def stop_on_interrupt(stop: Stop) -> Iterator[None]:
-    """The first Ctrl-C lets the running step end and its checkpoint be written; the second ends at once."""
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C came: the first lets the running step end and its checkpoint be written, a second ends at once."""
+    asked = Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.interrupted:
+        if asked.is_set():
             raise KeyboardInterrupt
-        stop.interrupted = True
+        asked.set()
         say("wan-r1: stopping after this step and its checkpoint; Ctrl-C again stops at once")
 
     before = signal.signal(signal.SIGINT, handle)
     try:
-        yield
+        yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def stopped(asked: Callable[[], bool], run: RunFolder, world: World) -> bool:
+    """Whether Ctrl-C ended the training, in any process; then says how to go on."""
+    if not world.any(asked()):
+        return False
+    if world.is_main:
+        say(f"wan-r1: stopped; go on with --resume ({run.path})")
+    return True

@@ -5,6 +5,7 @@ videos of one task stays together, because a scene is prepared once for each tas
 """
 
 import multiprocessing
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -94,6 +95,8 @@ def score_all(reward: Reward, tasks: Sequence[Task], videos: Videos, workers: in
 
 
 def _prepare_worker() -> None:
+    # Ctrl-C reaches every process of a terminal; whether to stop is the trainer's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 

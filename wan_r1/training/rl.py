@@ -5,6 +5,8 @@ same `velocity` samples and trains, so the ratio is 1 before the first update), 
 baseline). Every random number of iteration n depends on (seed, n) only, so a resumed run continues exactly.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +25,7 @@ from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
 from wan_r1.training.advantage import group_advantages, groups_with_spread
 from wan_r1.training.algorithms import Algorithm
-from wan_r1.training.algorithms.algorithm import Batch
+from wan_r1.training.algorithms.algorithm import Batch, with_advantages
 from wan_r1.training.buffer import BufferSettings, RolloutBuffer
 from wan_r1.training.checkpoint import (
     has_checkpoint,
@@ -105,12 +107,15 @@ class RLSettings:
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class _State:
-    """What changes: weights and optimiser, the average of the weights, kept videos, the best evaluation."""
+    """What changes: weights, optimiser, the average of the weights, kept videos, and how far the run is."""
 
     parameters: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
     average: dict[str, Tensor]
     buffer: RolloutBuffer
+    done: int = 0
+    seconds: float = 0.0
+    "of training, over all sessions, at the last checkpoint"
     best: float = -1.0
 
 
@@ -129,27 +134,34 @@ class RLTrainer:
     evaluate: Evaluate
     report: Report
 
-    def train(self, resume: bool = False, until: Callable[[], bool] = lambda: False) -> dict[str, Tensor]:
-        """The loop; `until` may end it early. Returns the average of the weights, which is what should be used."""
+    def train(
+        self, resume: bool = False, until: Callable[[], bool] = lambda: False, max_minutes: float = math.inf
+    ) -> dict[str, Tensor]:
+        """The loop. Returns the average of the weights, which is what should be used.
+
+        `until` may end it early, with a checkpoint to go on from; after max_minutes of training, those of earlier
+        sessions included, it ends as after its last iteration.
+        """
         state = self._start()
-        first = self._resume(state) if resume else 0
-        settings = self.settings
-        for iteration in range(first, settings.iterations):
+        if resume:
+            self._resume(state)
+        settings, began = self.settings, time.monotonic() - state.seconds
+        asked, over = False, state.done >= settings.iterations or state.seconds >= 60 * max_minutes
+        while not (over or asked):
             clock = Clock()
             behaviour = self._behaviour(state)
-            batches = self._rollouts(behaviour, iteration, clock)
-            numbers = self._learn(state, behaviour, batches, iteration, clock)
-            done = iteration + 1
-            # One process decides for all: a clock may say yes in one and no in another.
-            last = done == settings.iterations or self.world.sum(float(until()))[0] > 0
-            if settings.evaluate_every and (done % settings.evaluate_every == 0 or last):
+            batches = self._rollouts(behaviour, state.done, clock)
+            numbers = self._learn(state, behaviour, batches, state.done, clock)
+            state.done += 1
+            over = state.done == settings.iterations or self.world.any(time.monotonic() - began >= 60 * max_minutes)
+            if settings.evaluate_every and (state.done % settings.evaluate_every == 0 or over):
                 with clock("evaluate"):
-                    numbers |= self._evaluate(state, done)
-            self._record(done, numbers | clock.take())
-            if done % settings.checkpoint_every == 0 or last:
-                self._save(state, done)
-            if last:
-                break
+                    numbers |= self._evaluate(state)
+            self._record(state.done, numbers | clock.take())
+            asked = self.world.any(until())
+            if state.done % settings.checkpoint_every == 0 or over or asked:
+                state.seconds = time.monotonic() - began
+                self._save(state)
         return state.average
 
     def _start(self) -> _State:
@@ -227,7 +239,7 @@ class RLTrainer:
         count = int(self.world.sum(float(kept.sum()))[0])
         numbers = self._statistics(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
-        chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row)
+        chosen = with_advantages(batches, advantages, kept, self.policy.device, first_row)
         step = partial(self._step, state, behaviour, iteration)
         with clock("train"):
             if self.settings.buffer.steps:
@@ -321,13 +333,13 @@ class RLTrainer:
         totals = self.world.sum(*sums.values())
         return {name: total / self.world.size for name, total in zip(sums, totals, strict=True)}
 
-    def _evaluate(self, state: _State, done: int) -> dict[str, float]:
+    def _evaluate(self, state: _State) -> dict[str, float]:
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
         if numbers.get("em", state.best) > state.best:
             state.best = numbers["em"]
             if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": done, "em": state.best})
+                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
         return {f"validation/{name}": value for name, value in numbers.items()}
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
@@ -335,7 +347,7 @@ class RLTrainer:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.iterations, numbers)
 
-    def _save(self, state: _State, done: int) -> None:
+    def _save(self, state: _State) -> None:
         if self.world.is_main:
             tensors = {
                 **with_prefix("weights", state.parameters),
@@ -343,48 +355,32 @@ class RLTrainer:
                 **with_prefix("average", state.average),
                 **with_prefix("buffer", state.buffer.tensors()),
             }
-            saved = {"step": done, "best": state.best, "optimizer": self.optimizer.name}
+            saved = {
+                "step": state.done,
+                "seconds": state.seconds,
+                "best": state.best,
+                "optimizer": self.optimizer.name,
+            }
             write_checkpoint(self.run.checkpoints / "last", tensors, saved)
         self.world.barrier()
 
-    def _resume(self, state: _State) -> int:
+    def _resume(self, state: _State) -> None:
         last = self.run.checkpoints / "last"
         if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
             if self.world.is_main:
                 self.run.drop_metrics_after(0)
-            return 0
+            return
         tensors, saved = read_checkpoint(last)
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
         state.average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
         state.buffer.restore(without_prefix("buffer", tensors))
-        state.best = float(saved["best"])
+        state.done, state.best = int(saved["step"]), float(saved["best"])
+        state.seconds = float(saved.get("seconds", 0.0))
         if self.world.is_main:
-            self.run.drop_metrics_after(saved["step"])
-        return int(saved["step"])
+            self.run.drop_metrics_after(state.done)
 
 
 def _mix(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _with_advantages(
-    batches: Sequence[RolloutBatch], advantages: Floats, kept: NDArray[np.bool_], device: torch.device, first_row: int
-) -> list[Batch]:
-    """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout."""
-    chosen, first = [], 0
-    for batch in batches:
-        rows = np.flatnonzero(kept[first : first + len(batch)])
-        values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
-        whole = len(rows) == len(batch)
-        chosen.append(
-            Batch(
-                trace=batch.trace if whole else batch.trace.select(rows.tolist()),
-                condition=batch.condition if whole else batch.condition.select(rows.tolist()),
-                advantages=values,
-                rows=tuple((first_row + first + rows).tolist()),
-            )
-        )
-        first += len(batch)
-    return chosen

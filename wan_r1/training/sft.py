@@ -4,13 +4,15 @@ Left out on purpose: mixed resolutions, bucketing, captioning. One visible loop;
 on (seed, n) only, so a resumed run continues exactly.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import flow_matching_loss
@@ -56,13 +58,19 @@ class SFTSettings:
             raise ConfigError("sft: steps, batch_size, log_every and checkpoint_every must be at least 1")
 
 
-@dataclass(kw_only=True, slots=True)
-class _Progress:
-    """How far the run is: steps done, the best evaluation, and the losses since the last line of metrics."""
+@dataclass(kw_only=True, slots=True, eq=False)
+class _State:
+    """What changes: optimiser, the average of the weights, and how far the run is."""
 
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor] = field(default_factory=dict)
     done: int = 0
+    seconds: float = 0.0
+    "of training, over all sessions, at the last checkpoint"
     best: float = -1.0
     losses: list[float] = field(default_factory=list)
+    "since the last line of metrics"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -70,7 +78,8 @@ class SFTTrainer:
     """Trains a policy on encoded examples; leaves checkpoints/last, checkpoints/best and metrics.jsonl in the run."""
 
     policy: WanPolicy
-    examples: Encoded
+    examples: Callable[[], Encoded]
+    "called once, and only if there is a step left"
     settings: SFTSettings
     optimizer: OptimizerSettings
     run: RunFolder
@@ -78,48 +87,62 @@ class SFTTrainer:
     evaluate: Evaluate
     report: Report
 
-    def train(self, resume: bool = False, until: Callable[[], bool] = lambda: False) -> None:
-        """The loop; `until` may end it early, with a checkpoint. A kill loses the steps since the last checkpoint."""
-        parameters = self.policy.trainable_parameters()
-        optimizer = self.optimizer.build(parameters)
-        average: dict[str, Tensor] = {}
-        progress = self._resume(parameters, optimizer, average) if resume else _Progress()
-        settings, began, counted = self.settings, time.monotonic(), 0
-        for step in range(progress.done, settings.steps):
-            loss = self._backward(step)
-            self.world.sum_gradients(parameters.values())
-            factor = self.optimizer.factor(step, settings.steps)
-            norm = self.optimizer.apply(optimizer, parameters, factor)
-            update_average(average, parameters, min(settings.ema_decay, (1 + step) / (10 + step)))
-            progress.losses.append(loss)
-            progress.done, counted = step + 1, counted + 1
-            done = progress.done
-            if done % settings.log_every == 0 or done == settings.steps:
-                mean = sum(progress.losses) / len(progress.losses)
-                numbers = {"loss": mean, "gradient_norm": norm, "rate_factor": factor}
-                numbers["seconds/step"] = (time.monotonic() - began) / counted
-                progress.losses, began, counted = [], time.monotonic(), 0
-                self._record(done, numbers)
-            if settings.evaluate_every and (done % settings.evaluate_every == 0 or done == settings.steps):
-                progress.best = self._evaluate(done, average, progress.best)
-                began, counted = time.monotonic(), 0
-            # One process decides for all: a clock may say yes in one and no in another.
-            stop = self.world.sum(float(until()))[0] > 0
-            if done % settings.checkpoint_every == 0 or done == settings.steps or stop:
-                self._save(progress, parameters, optimizer, average)
-            if stop:
-                break
+    def train(
+        self, resume: bool = False, until: Callable[[], bool] = lambda: False, max_minutes: float = math.inf
+    ) -> dict[str, Tensor]:
+        """The loop. Returns the average of the weights, which is what should be used.
 
-    def _backward(self, step: int) -> float:
+        `until` may end it early, with a checkpoint to go on from; after max_minutes of training, those of earlier
+        sessions included, it ends as after its last step. A kill loses the steps since the last checkpoint.
+        """
+        parameters = self.policy.trainable_parameters()
+        state = _State(parameters=parameters, optimizer=self.optimizer.build(parameters))
+        if resume:
+            self._resume(state)
+        settings, began, clock, timed = self.settings, time.monotonic() - state.seconds, Clock(), 0
+        asked, over = False, state.done >= settings.steps or state.seconds >= 60 * max_minutes
+        if over:
+            return state.average
+        examples = self.examples()
+        while not (over or asked):
+            with clock("step"):
+                numbers = self._step(state, examples)
+            timed += 1
+            over = state.done == settings.steps or self.world.any(time.monotonic() - began >= 60 * max_minutes)
+            if state.done % settings.log_every == 0 or over:
+                numbers["loss"] = sum(state.losses) / len(state.losses)
+                numbers["seconds/step"] = clock.take()["seconds/step"] / timed
+                state.losses, timed = [], 0
+                self._record(state.done, numbers)
+            if settings.evaluate_every and (state.done % settings.evaluate_every == 0 or over):
+                self._evaluate(state)
+            asked = self.world.any(until())
+            if state.done % settings.checkpoint_every == 0 or over or asked:
+                state.seconds = time.monotonic() - began
+                self._save(state)
+        return state.average
+
+    def _step(self, state: _State, examples: Encoded) -> dict[str, float]:
+        """One update of weights and average; returns its numbers for the log."""
+        step, settings = state.done, self.settings
+        state.losses.append(self._backward(step, examples))
+        self.world.sum_gradients(state.parameters.values())
+        factor = self.optimizer.factor(step, settings.steps)
+        norm = self.optimizer.apply(state.optimizer, state.parameters, factor)
+        update_average(state.average, state.parameters, min(settings.ema_decay, (1 + step) / (10 + step)))
+        state.done += 1
+        return {"gradient_norm": norm, "rate_factor": factor}
+
+    def _backward(self, step: int, examples: Encoded) -> float:
         """Loss and gradients of this process's share of the batch, divided by the global batch size."""
         size = self.settings.batch_size
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
-        rows = torch.randint(len(self.examples), (size,), generator=generator)
+        rows = torch.randint(len(examples), (size,), generator=generator)
         sigmas = shift_sigmas(torch.rand(size, generator=generator), self.policy.shift)
         noise = torch.randn((size, *self.policy.latent_shape), generator=generator)
         mine = self.world.share(size)
         share = slice(mine.start, mine.stop)
-        clean, condition = self.examples.batch(rows[share])
+        clean, condition = examples.batch(rows[share])
         clean, noise, sigmas = (t.to(self.policy.device) for t in (clean, noise[share], sigmas[share]))
         noisy = self.policy.pin(interpolate(clean, noise, sigmas), condition)
         velocity = self.policy.velocity(noisy, sigmas, condition)
@@ -127,59 +150,49 @@ class SFTTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         return self.world.sum(float(loss.detach()))[0]
 
-    def _evaluate(self, step: int, average: dict[str, Tensor], best: float) -> float:
-        with self.policy.weights(average):
+    def _evaluate(self, state: _State) -> None:
+        with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
-            self._record(step, {f"validation/{name}": value for name, value in numbers.items()})
-            if numbers.get("em", best) > best and self.world.is_main:
-                best = numbers["em"]
-                write_checkpoint(self.run.checkpoints / "best", average, {"step": step, "em": best})
-        return best
+        self._record(state.done, {f"validation/{name}": value for name, value in numbers.items()})
+        if numbers.get("em", state.best) > state.best:
+            state.best = numbers["em"]
+            if self.world.is_main:
+                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.steps, numbers)
 
-    def _save(
-        self,
-        progress: _Progress,
-        parameters: dict[str, torch.nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        average: dict[str, Tensor],
-    ) -> None:
+    def _save(self, state: _State) -> None:
         if self.world.is_main:
             tensors = {
-                **with_prefix("weights", parameters),
-                **with_prefix("optimizer", optimizer_state(optimizer)),
-                **with_prefix("average", average),
+                **with_prefix("weights", state.parameters),
+                **with_prefix("optimizer", optimizer_state(state.optimizer)),
+                **with_prefix("average", state.average),
             }
-            state = {
-                "step": progress.done,
-                "best": progress.best,
-                "losses": progress.losses,
+            saved = {
+                "step": state.done,
+                "seconds": state.seconds,
+                "best": state.best,
+                "losses": state.losses,
                 "optimizer": self.optimizer.name,
             }
-            write_checkpoint(self.run.checkpoints / "last", tensors, state)
+            write_checkpoint(self.run.checkpoints / "last", tensors, saved)
         self.world.barrier()
 
-    def _resume(
-        self,
-        parameters: dict[str, torch.nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        average: dict[str, Tensor],
-    ) -> _Progress:
+    def _resume(self, state: _State) -> None:
         last = self.run.checkpoints / "last"
         if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
             if self.world.is_main:
                 self.run.drop_metrics_after(0)
-            return _Progress()
-        tensors, state = read_checkpoint(last)
-        load_parameters(parameters, without_prefix("weights", tensors), last)
-        self.optimizer.check_same(state, last)
-        load_optimizer(optimizer, without_prefix("optimizer", tensors))
-        average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
+            return
+        tensors, saved = read_checkpoint(last)
+        load_parameters(state.parameters, without_prefix("weights", tensors), last)
+        self.optimizer.check_same(saved, last)
+        load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
+        state.average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
+        state.done, state.best = int(saved["step"]), float(saved["best"])
+        state.seconds, state.losses = float(saved.get("seconds", 0.0)), list(saved.get("losses", []))
         if self.world.is_main:
-            self.run.drop_metrics_after(state["step"])
-        losses = list(state.get("losses", []))
-        return _Progress(done=int(state["step"]), best=float(state["best"]), losses=losses)
+            self.run.drop_metrics_after(state.done)

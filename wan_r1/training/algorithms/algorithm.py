@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wan_r1.flow.sample import Trace
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.policy import Condition, Policy
+from wan_r1.rollout import RolloutBatch
 
-__all__ = ["Algorithm", "Batch", "Gradient"]
+__all__ = ["Algorithm", "Batch", "Gradient", "with_advantages"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -61,3 +64,31 @@ class Algorithm(Protocol):
         generators: one CPU generator for each video of the batch.
         """
         ...
+
+
+def with_advantages(
+    batches: Sequence[RolloutBatch],
+    advantages: NDArray[np.float64],
+    kept: NDArray[np.bool_],
+    device: torch.device,
+    first_row: int,
+) -> list[Batch]:
+    """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout.
+
+    advantages, kept: one for each video of all batches; first_row: number of the first one among those of all processes.
+    """
+    chosen, first = [], 0
+    for batch in batches:
+        rows = np.flatnonzero(kept[first : first + len(batch)])
+        values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
+        whole = len(rows) == len(batch)
+        chosen.append(
+            Batch(
+                trace=batch.trace if whole else batch.trace.select(rows.tolist()),
+                condition=batch.condition if whole else batch.condition.select(rows.tolist()),
+                advantages=values,
+                rows=tuple((first_row + first + rows).tolist()),
+            )
+        )
+        first += len(batch)
+    return chosen
