@@ -75,7 +75,7 @@ def with_advantages(
 ) -> list[Batch]:
     """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout.
 
-    advantages, kept: one for each video of all batches; first_row: number of the first one among those of all processes.
+    advantages, kept: one for each video of the batches; first_row: number of the first among those of all processes.
     """
     chosen, first = [], 0
     for batch in batches:
