@@ -1,87 +1,141 @@
-"""The longer runs behind docs/results.md: both algorithms, controls, several seeds; resumable, one run at a time.
+"""The runs behind docs/results.md: both algorithms and the controls, three seeds, then the models elsewhere.
 
-    python benchmarks/main_job.py                       # every run that is not finished yet, then the table
-    python benchmarks/main_job.py --only nft --seeds 1  # a part of it
-    python benchmarks/main_job.py --table               # only collect what is there
+    python benchmarks/main_job.py                         # all that is not finished; two at a time, one core each
+    python benchmarks/main_job.py --only nft --seeds 1    # a part of it
+    python benchmarks/main_job.py --table                 # only collect what is there
 
-A run is a folder below runs/main_job; what is collected goes to benchmarks/results/main_job.json.
+A run is a folder below runs/main_job and goes on where it was stopped; summaries, curves and paired comparisons with
+SFT continued go to benchmarks/results/main_job.json, evaluations to benchmarks/results/main_job_evaluations.json.
 """
 
 import argparse
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from wan_r1.cli.console import say
-from wan_r1.cli.main import main as wan_r1
+from wan_r1.metrics.statistics import paired_difference
 
-ROOT = Path(__file__).parent.parent
-RUNS, RESULTS = Path("runs/main_job"), Path(__file__).parent / "results" / "main_job.json"
-RL, SFT = ROOT / "recipes" / "rl" / "maze_tiny.toml", ROOT / "recipes" / "sft" / "maze_tiny.toml"
-VARIANTS: dict[str, tuple[Path, list[str]]] = {
-    "nft": (RL, []),
-    "grpo": (RL, ["algorithm.name=grpo"]),
-    "nft_shuffled": (RL, ["rl.shuffle_rewards=true"]),
-    "sft_continued": (
-        SFT,
-        [
-            "fresh=false",
-            "optimizer.decay_share=1.0",
-            "sft.evaluate_every=0",
-            "test.source.seed=2",
-            "test.num_tasks=512",
-        ],
-    ),
+ROOT, HERE = Path(__file__).parent.parent, Path(__file__).parent
+RUNS, RESULTS = Path("runs/main_job"), HERE / "results"
+RL = "recipes/rl/maze_tiny.toml"
+VARIANTS: dict[str, list[str]] = {
+    "nft": ["rl", RL],
+    "grpo": ["rl", "recipes/rl/maze_tiny_grpo.toml"],
+    "nft_shuffled": ["rl", RL, "rl.shuffle_rewards=true"],
+    "sft_continued": ["sft", "recipes/sft/maze_tiny_continued.toml"],
 }
+"""Sub-command, recipe and what is changed in it."""
+EVALUATIONS: dict[str, list[str]] = {
+    "pass_at_k": ["--num-samples", "16", "--num-tasks", "128"],
+    "tiny_long": ["test.source.settings.level=tiny_long", "--num-tasks", "256"],
+    "skin_night": ["test.source.settings.skin=night", "--num-tasks", "256"],
+    "skin_candy": ["test.source.settings.skin=candy", "--num-tasks", "256"],
+    "skin_slate": ["test.source.settings.skin=slate", "--num-tasks", "256"],
+}
+"""Options of `wan-r1 evaluate policy`."""
+MODELS = {"sft": [], "nft": ["--checkpoint", str(RUNS / "nft_1" / "model")]}
 
 
-def run_one(name: str, seed: int, extra: list[str]) -> int:
+def wan_r1(arguments: Sequence[str], log: Path | None = None) -> str:
+    """Run the command in a process of one thread; its standard output. A failure ends the program."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "wan_r1", *arguments]
+    errors = log.open("a") if log else None
+    done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}; see {log}")
+    return done.stdout
+
+
+def run_one(name: str, seed: int, extra: Sequence[str]) -> None:
     """Run one variant with one seed, or go on with it; nothing if it is finished."""
-    folder = RUNS / f"{name}_{seed}"
+    folder = ROOT / RUNS / f"{name}_{seed}"
     if (folder / "summary.json").exists():
-        return 0
-    recipe, overrides = VARIANTS[name]
-    section = "sft" if recipe == SFT else "rl"
+        return
+    section, recipe, *changes = VARIANTS[name]
     seeds = [f"{section}.seed={seed}"] + ([f"tasks.seed={seed}"] if section == "rl" else [])
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
-    say(f"== {folder}")
-    return wan_r1([section, str(recipe), f"run={folder}", *overrides, *seeds, *extra, *resume])
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"{folder.name}: begins")
+    wan_r1([section, recipe, f"run={folder}", *changes, *seeds, *extra, *resume], folder.with_suffix(".log"))
+    say(f"{folder.name}: done")
+
+
+def evaluate_one(name: str, model: str) -> None:
+    """Judge one model on one set of tasks."""
+    file = ROOT / RUNS / f"evaluation_{name}_{model}.json"
+    if not file.exists():
+        printed = wan_r1(["evaluate", "policy", RL, *EVALUATIONS[name], *MODELS[model], "--json"])
+        file.write_text(printed)
 
 
 def collect() -> list[dict[str, Any]]:
-    """The summaries of all finished runs."""
+    """Summaries and curves of all finished runs, each beside SFT continued with the same seed."""
     rows = []
-    for file in sorted(RUNS.glob("*/summary.json")):
+    for file in sorted((ROOT / RUNS).glob("*/summary.json")):
         variant, seed = file.parent.name.rsplit("_", 1)
-        rows.append({"variant": variant, "seed": int(seed), **json.loads(file.read_text())})
+        metrics = [json.loads(line) for line in (file.parent / "metrics.jsonl").read_text().splitlines()]
+        curve = [[m["step"], m["validation/em"]] for m in metrics if "validation/em" in m]
+        row = {"variant": variant, "seed": int(seed), **json.loads(file.read_text()), "validation_em": curve}
+        control = file.parent.parent / f"sft_continued_{seed}" / "outcomes.json"
+        if variant in ("nft", "grpo") and control.exists():
+            row["against_sft_continued"] = compare(control, file.parent / "outcomes.json")
+        rows.append(row)
     return rows
 
 
+def compare(before: Path, after: Path) -> dict[str, Any]:
+    """The paired difference in em between two runs on the same test mazes."""
+    sides = [[row[0] for row in json.loads(file.read_text())["after"]] for file in (before, after)]
+    change = paired_difference(*sides, seed=0)
+    return {"em": change.mean, "em_ci95": [change.low, change.high]}
+
+
+def describe(row: dict[str, Any]) -> str:
+    """One line about a run."""
+    change, against = row.get("difference", {}), row.get("against_sft_continued", {})
+    numbers = f"em {row.get('rl', row['sft'])['em']:.3f}"
+    if change:
+        numbers += f", change {change['em']:+.3f} {change['em_ci95']}, removed {change['failures_removed']:.2f}"
+    if against:
+        numbers += f", against SFT continued {against['em']:+.3f} {against['em_ci95']}"
+    return f"{row['variant']:14} seed {row['seed']}: {numbers}, {row['seconds']:.0f} s"
+
+
 def main() -> int:
-    """Runs, then the table."""
+    """Runs, evaluations, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(VARIANTS), nargs="+", default=list(VARIANTS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--workers", type=int, default=2, help="runs at a time")
     parser.add_argument("--table", action="store_true", help="collect without running")
+    parser.add_argument("--no-evaluations", action="store_true", help="leave out the evaluations after the runs")
     parser.add_argument("overrides", nargs="*", help="section.key=value for every run")
     args = parser.parse_args()
-    for seed in () if args.table else args.seeds:
-        for name in args.only:
-            code = run_one(name, seed, args.overrides)
-            if code:
-                return code
+    if not args.table:
+        with ThreadPoolExecutor(args.workers) as pool:
+            for seed in args.seeds:
+                for name in args.only:
+                    pool.submit(run_one, name, seed, args.overrides).add_done_callback(lambda run: run.result())
+        with ThreadPoolExecutor(args.workers) as pool:
+            for name in () if args.no_evaluations else EVALUATIONS:
+                for model in MODELS:
+                    pool.submit(evaluate_one, name, model).add_done_callback(lambda run: run.result())
     rows = collect()
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "main_job.json").write_text(json.dumps(rows, indent=1) + "\n")
+    found = {
+        f.stem.removeprefix("evaluation_"): json.loads(f.read_text()) for f in sorted((ROOT / RUNS).glob("*.json"))
+    }
+    (RESULTS / "main_job_evaluations.json").write_text(json.dumps(found, indent=1) + "\n")
     for row in rows:
-        difference = row.get("difference", {})
-        after = row.get("rl", row["sft"])
-        say(
-            f"{row['variant']:14} seed {row['seed']}: em {after['em']:.3f}, "
-            f"difference {difference.get('em', float('nan')):+.3f} {difference.get('em_ci95')}, "
-            f"failures removed {difference.get('failures_removed', float('nan')):.2f}, {row['seconds']:.0f} s"
-        )
+        say(describe(row))
     return 0
 
 

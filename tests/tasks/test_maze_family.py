@@ -14,6 +14,7 @@ from wan_r1.tasks.difficulty import MAZE_LEVELS
 from wan_r1.tasks.maze import MazeFamily, MazeState
 from wan_r1.tasks.maze.generate import carve_depth_first, carve_uniform, place_far
 from wan_r1.tasks.skins import SKINS
+from wan_r1.types import Path
 
 LEVELS = list(MAZE_LEVELS)
 seeds = st.integers(0, 2**63 - 1)
@@ -235,3 +236,20 @@ def test_bounds_that_no_maze_meets_are_a_generation_error(monkeypatch):
     monkeypatch.setitem(MAZE_LEVELS, "impossible", level)
     with pytest.raises(GenerationError, match=r"level 'impossible'.*1000 tries"):
         make_task("maze", 0, level="impossible")
+
+
+def test_a_demonstrator_without_wrong_turns_solves_and_one_with_many_ends_in_a_dead_end() -> None:
+    family = MazeFamily(level="tiny")
+    solved = 0
+    for index in range(40):
+        task = family.generate(task_seed(5, index))
+        assert family.errant_walk(task, 0.0).points.tobytes() == task.solution.points.tobytes()
+        walk = family.errant_walk(task, 0.5).points
+        assert np.array_equal(walk, family.errant_walk(task, 0.5).points)
+        assert walk[0] == pytest.approx(task.solution.points[0])
+        solved += np.array_equal(walk[-1], task.solution.points[-1])
+        cells = cells_of(replace(task, solution=Path(points=walk, unit="image")))
+        assert all(task.state.grid[cell] == 0 for cell in cells)
+        assert all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in pairwise(cells))
+        assert len(set(cells)) == len(cells)
+    assert 2 <= solved <= 25

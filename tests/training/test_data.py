@@ -10,7 +10,7 @@ from wan_r1.errors import ConfigError, DatasetError, VideoError
 from wan_r1.policies.tiny import TinySpec, build_tiny
 from wan_r1.policies.wan import WanConfig
 from wan_r1.tasks import make_task
-from wan_r1.training.data import TaskSource, VideoFolder, encode_examples, solver_videos
+from wan_r1.training.data import Demonstrations, TaskSource, VideoFolder, encode_examples, solver_videos
 from wan_r1.video import write_image, write_video
 
 
@@ -28,6 +28,22 @@ def test_tasks_of_a_source_depend_on_their_number_only(maze_source):
     together, alone = maze_source.tasks(5, 3), maze_source.tasks(7, 1)
     assert together[2].seed == alone[0].seed
     np.testing.assert_array_equal(together[2].first_frame, alone[0].first_frame)
+
+
+def test_a_demonstrator_errs_in_some_videos_and_never_with_a_chance_of_zero():
+    settings = {"level": "tiny", "size": 80}
+    tasks = TaskSource(settings=settings).tasks(0, 12)
+    experts = Demonstrations(settings=settings).videos(tasks, 17, 80)
+    assert np.array_equal(experts, solver_videos(tasks, 17, 80))
+    others = Demonstrations(settings=settings, wrong_turns=0.5).videos(tasks, 17, 80)
+    same = [np.array_equal(a, b) for a, b in zip(experts, others, strict=True)]
+    assert 1 <= sum(same) <= 10
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.0])
+def test_impossible_chances_of_wrong_turns_are_refused(chance):
+    with pytest.raises(ConfigError, match="wrong_turns"):
+        Demonstrations(wrong_turns=chance)
 
 
 def test_solver_videos_begin_with_the_first_frame_of_their_task():

@@ -39,6 +39,10 @@ class TaskSource:
         """Tasks first .. first + num - 1."""
         return make_tasks(self.family, self.seed, num, start=first, **self.settings)
 
+    def videos(self, tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
+        """Videos [B, T, H, W, 3] to learn these tasks from: their solutions."""
+        return solver_videos(tasks, num_frames, size)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demonstrations(TaskSource):
@@ -136,7 +140,7 @@ class Encoded:
 
 def encode_examples(
     policy: WanPolicy,
-    source: Demonstrations | VideoFolder,
+    source: TaskSource | VideoFolder,
     num_examples: int,
     cache: Path | None,
     progress: Progress,
@@ -169,7 +173,7 @@ def encode_examples(
 
 def _encode_all(
     policy: WanPolicy,
-    source: Demonstrations | VideoFolder,
+    source: TaskSource | VideoFolder,
     rows: list[dict[str, str]] | None,
     total: int,
     progress: Progress,
@@ -200,7 +204,7 @@ def _encode_all(
 
 
 def _examples(
-    policy: WanPolicy, source: Demonstrations | VideoFolder, rows: list[dict[str, str]] | None, start: int, stop: int
+    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, start: int, stop: int
 ) -> tuple[list[str], NDArray[np.uint8]]:
     config = policy.config
     if isinstance(source, VideoFolder):
@@ -225,7 +229,7 @@ def _first_frames(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor)
 
 
 def _fingerprint(
-    policy: WanPolicy, source: Demonstrations | VideoFolder, rows: list[dict[str, str]] | None, total: int
+    policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, total: int
 ) -> str:
     """A name for the encoded examples that changes with whatever they are made from."""
     vae = policy.folder.path / "vae"
