@@ -56,7 +56,7 @@ SKINS: dict[str, Skin] = {
                 shape="tile", color=(230, 230, 230), accent=(200, 200, 200), texture="grid", word="grey floor"
             ),
             "trapfield_goal": Look(shape="disk", color=(68, 255, 68), scale=0.72, word="green circle"),
-            "trapfield_agent": Look(shape="disk", color=(68, 68, 255), scale=0.72, word="blue circle"),
+            "trapfield_agent": Look(shape="disk", color=(68, 68, 255), scale=0.76, word="blue circle"),
             "box": Look(
                 shape="square",
                 color=(178, 120, 62),

@@ -85,8 +85,8 @@ def judge_walk(
 ) -> Verdict:
     """The facts about a track of "agent" that should walk from start to goal over the floor of a grid.
 
-    Any shortest way is optimal. blocked: kind of the violation on blocked cells and outside the board. max_step: longest
-    way in cells between two frames.
+    Any shortest way is optimal. blocked: kind of the violation on blocked cells and outside the board. max_step:
+    longest way in cells between two frames.
     """
     row = track.objects.index("agent")
     cells = track.of("agent").astype(np.float64) * grid.shape[::-1] - 0.5

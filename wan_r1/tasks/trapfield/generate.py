@@ -1,6 +1,7 @@
 """Trap fields: VR-Bench's, whose direct way is always free, and fields whose direct ways are all blocked."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,14 @@ def scatter(rng: np.random.Generator, side: int, density: float, spared: list[Ce
     return grid.reshape(side, side)
 
 
-def place_behind_traps(rng: np.random.Generator, grid: Grid, min_moves: int, max_moves: int) -> tuple[Cell, Cell] | None:
+def place_behind_traps(
+    rng: np.random.Generator, grid: Grid, min_moves: int, max_moves: int
+) -> tuple[Cell, Cell] | None:
     """Start and goal whose shortest way has min_moves..max_moves moves, with a trap on each of the direct ways.
 
-    The direct ways go along the row and then the column, or the other way around. The length is drawn first, uniformly
-    among the lengths that this field offers, so that long ways are not rare. None if the field offers none.
+    The direct ways are the straight line, along the row and then the column, and the other way around. The length is
+    drawn first, uniformly among the lengths that this field offers, so that long ways are not rare. None if the field
+    offers none.
     """
     floor = [(int(r), int(c)) for r, c in np.argwhere(grid == 0)]
     pairs: dict[int, list[tuple[Cell, Cell]]] = {}
@@ -67,13 +71,18 @@ def place_behind_traps(rng: np.random.Generator, grid: Grid, min_moves: int, max
         length = lengths.pop(rng.integers(len(lengths)))
         for index in rng.permutation(len(pairs[length])):
             start, goal = pairs[length][index]
-            if _is_blocked(grid, start, goal) and _is_blocked(grid, goal, start):
+            if not any(_is_free(grid, way) for way in _direct_ways(start, goal)):
                 return start, goal
     return None
 
 
-def _is_blocked(grid: Grid, start: Cell, goal: Cell) -> bool:
-    """Whether a trap lies on the way that goes along the column of `start` and then along the row of `goal`."""
-    top, bottom = sorted((start[0], goal[0]))
-    left, right = sorted((start[1], goal[1]))
-    return bool(grid[top : bottom + 1, start[1]].any() or grid[goal[0], left : right + 1].any())
+def _direct_ways(start: Cell, goal: Cell) -> tuple[list[Cell], ...]:
+    """The ways of one who sees no traps, as their corners."""
+    return [start, goal], [start, (start[0], goal[1]), goal], [start, (goal[0], start[1]), goal]
+
+
+def _is_free(grid: Grid, corners: list[Cell]) -> bool:
+    """Whether no trap lies on a polyline between cell centres."""
+    lines = [np.linspace(first, last, 20 * len(grid)) for first, last in pairwise(corners)]
+    rows, cols = np.rint(np.concatenate(lines)).astype(int).T
+    return not grid[rows, cols].any()

@@ -1,4 +1,4 @@
-"""Rules of the trap field: walk on the field, from cell to neighbouring cell, and never on a trap; see tasks/walk.py."""
+"""Rules of the trap field: walk from cell to neighbouring cell and never on a trap; see tasks/walk.py."""
 
 from dataclasses import replace
 

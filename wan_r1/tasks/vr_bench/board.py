@@ -36,7 +36,7 @@ class Board:
 
 
 def read_board(state: StateReader, picture: Picture, blocked: str) -> Board:
-    """The board of a state whose blocked cells are called `blocked`. DatasetError if it is broken or has no solution."""
+    """The board of a state; `blocked` is the word for a blocked cell. DatasetError if it is broken or not solvable."""
     check_render(state)
     codes = read_grid(state, highest=GOAL)
     check_shape(state, picture, codes.shape)
