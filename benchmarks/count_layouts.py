@@ -1,27 +1,30 @@
-"""Count the distinct mazes of each side of the split, by listing all of them. Writes benchmarks/results/layouts.json.
+"""Count the distinct boards of each side of the split, by listing all of them. Writes benchmarks/results/layouts.json.
 
     python benchmarks/count_layouts.py
 
-A layout is a class of wall grids that are equal up to the 8 rotations and reflections of the board
-(wan_r1.tasks.grid.canonical_layout); its side is wan_r1.tasks.split.split_of. Levels `tiny` and `tiny_long` draw
-uniform spanning trees of 4x4 cells: all of them are listed edge by edge; `tiny_long` keeps those with a way of at least
-18 blocks. Level `easy` is VR-Bench's depth-first search from the top left cell of 3x3: all orders in which it can
-choose are followed.
+A layout is a class of grids of walls or traps that are equal up to the 8 rotations and reflections of the board
+(wan_r1.tasks.grid.canonical_layout); its side is wan_r1.tasks.split.split_of. The maze's levels `tiny` and `tiny_long`
+draw uniform spanning trees of 4x4 cells: all of them are listed edge by edge; `tiny_long` keeps those with a way of at
+least 18 blocks. Its level `easy` is VR-Bench's depth-first search from the top left cell of 3x3: all orders in which it
+can choose are followed. The trapfield's level `easy` scatters traps on a 5x5 board off one protected way: all ways and
+all sets of traps are listed. Its other levels have too many: 100 choose 35 boards for `tiny`.
 """
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.tasks.difficulty import MAZE_LEVELS
-from wan_r1.tasks.grid import canonical_layout, distances
+from wan_r1.tasks.difficulty import MAZE_LEVELS, TRAPFIELD_LEVELS, TrapfieldLevel
+from wan_r1.tasks.grid import canonical_layout, distances, shortest_path
 from wan_r1.tasks.split import SPLITS, split_of
+from wan_r1.tasks.trapfield.generate import MIN_WAY_CELLS
 
 OUT = Path(__file__).parent / "results" / "layouts.json"
 
@@ -83,6 +86,22 @@ def as_grid(tree: Iterable[Edge], side: int) -> Grid:
     return grid
 
 
+def trapfields(level: TrapfieldLevel) -> Iterator[Grid]:
+    """Every board that a level with a protected way can draw, once."""
+    cells, empty = list(np.ndindex(level.side, level.side)), np.zeros((level.side,) * 2, dtype=bool)
+    ways_by_traps = defaultdict(set)
+    for start, goal in ((a, b) for a in cells for b in cells):
+        way = shortest_path(empty, start, goal)
+        if len(way) >= MIN_WAY_CELLS:
+            ways_by_traps[int((len(cells) - len(way)) * level.density)].add(frozenset(way))
+    for num_traps, ways in ways_by_traps.items():
+        for traps in combinations(cells, num_traps):
+            if any(way.isdisjoint(traps) for way in ways):
+                grid = empty.astype(np.int8)
+                grid[tuple(np.transpose(traps))] = 1
+                yield grid
+
+
 def longest_way(grid: Grid) -> int:
     """Moves in blocks of the longest way between two cells of a tree."""
     far = distances(grid == 1, (1, 1))
@@ -91,20 +110,20 @@ def longest_way(grid: Grid) -> int:
 
 
 def count(grids: Iterable[Grid], min_moves: int = 0) -> dict[str, Any]:
-    """Mazes and layouts in all and on each side; only those with a way of at least `min_moves` blocks."""
-    mazes: Counter[bytes] = Counter()
+    """Boards and layouts in all and on each side; only those with a way of at least `min_moves` blocks, if given."""
+    boards: Counter[bytes] = Counter()
     fits: dict[bytes, bool] = {}
     for grid in grids:
         key = canonical_layout(grid)
         if key not in fits:
-            fits[key] = longest_way(grid) >= min_moves
-        mazes[key] += fits[key]
+            fits[key] = not min_moves or longest_way(grid) >= min_moves
+        boards[key] += fits[key]
     sides = {key: split_of(key) for key, fit in fits.items() if fit}
     return {
-        "mazes": sum(mazes.values()),
+        "boards": sum(boards.values()),
         "layouts": len(sides),
         "layouts_by_side": {side: sum(each == side for each in sides.values()) for side in SPLITS},
-        "mazes_by_side": {side: sum(mazes[key] for key, each in sides.items() if each == side) for side in SPLITS},
+        "boards_by_side": {side: sum(boards[key] for key, each in sides.items() if each == side) for side in SPLITS},
     }
 
 
@@ -112,9 +131,10 @@ def main() -> int:
     """Count, print, write."""
     trees = [as_grid(tree, 4) for tree in spanning_trees(4)]
     results = {
-        "method": "all mazes listed; layout = class under 8 symmetries; side = split_of(canonical_layout(grid))",
-        "levels": {name: count(trees, MAZE_LEVELS[name].min_moves or 0) for name in ("tiny", "tiny_long")}
+        "method": "all boards listed; layout = class under 8 symmetries; side = split_of(canonical_layout(grid))",
+        "maze": {name: count(trees, MAZE_LEVELS[name].min_moves or 0) for name in ("tiny", "tiny_long")}
         | {"easy": count(as_grid(tree, 3) for tree in depth_first_trees(3))},
+        "trapfield": {"easy": count(trapfields(TRAPFIELD_LEVELS["easy"]))},
     }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(results, indent=1) + "\n")

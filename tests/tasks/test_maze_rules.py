@@ -157,6 +157,13 @@ def test_a_blink_of_two_frames_is_forgiven_and_three_are_not() -> None:
     assert _kinds(_judge([*WAY[:5], None, None, None, *WAY[5:]])) == [("agent_lost", 5)]
 
 
+def test_an_agent_that_blinks_over_a_wall_has_not_walked_around_it() -> None:
+    assert WAY[6] == (3, 1)  # below the start, with a wall between; the way has 6 moves
+    verdict = _judge([WAY[0], None, *WAY[6::2], *[WAY[-1]] * 12])
+    assert _kinds(verdict)[0] == ("through_wall", 2)
+    assert _judge([*WAY[:5:2], None, *WAY[8::2], *[WAY[-1]] * 11]).solved
+
+
 def test_an_agent_that_moves_far_while_unseen_breaks_a_rule() -> None:
     verdict = _judge([*WAY[:5], None, *WAY[10:]])
     assert verdict.violations[0].frame == 6

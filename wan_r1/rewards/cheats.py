@@ -28,6 +28,9 @@ Layers = list[tuple[Sprite, Points]]
 PREFIXES = (25, 50, 75)
 """Per cent of the way after which an honest video stops and rests."""
 
+TOUCH = np.asarray([(-0.05, -0.05), (-0.05, 0.05), (0.05, -0.05), (0.05, 0.05)])
+"""Cells by which an agent's centre may miss a blocked cell and yet clearly break a rule: half of it is there."""
+
 RESOLVABLE = 2.0
 """Agent sizes per frame up to which a fast video is counted as honest."""
 
@@ -59,13 +62,13 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     yield from honest(task, num_frames, rng)
     walk = walk_positions(task.solution.points, num_frames, None, _aspect(task))
     for motion, move in MOTIONS.items():
-        if motion == "straight" and _is_straight(task):
+        points = move(task, walk)
+        if motion in MAY_BE_LEGAL and _is_legal(task, points):
             continue
         for stage, build in STAGES.items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
                 continue
-            points = move(task, walk)
             name = motion if not false_stage else stage if not false_motion else f"{motion}+{stage}"
             yield Example(name=name, kind="cheat", video=_perform(build(task, points), points))
 
@@ -115,11 +118,20 @@ def _is_own(task: Task) -> bool:
     return drawn.shape == task.first_frame.shape and bool(np.abs(drawn.astype(int) - task.first_frame).mean() < 1)
 
 
-def _is_straight(task: Task) -> bool:
-    """Whether the straight line from start to goal stays within half an agent's size of the solution."""
-    points = task.solution.points
-    line = _until(np.linspace(0, 1, len(points)), points[[0, -1]])
-    return bool(_in_sizes(task, _until(np.linspace(0, 1, len(points)), points) - line).max() < 0.5)
+def _is_legal(task: Task, points: Points) -> bool:
+    """Whether an agent at points [T, 2] breaks no rule: on a board no frame shows it on a blocked cell or outside.
+
+    Without a board (`state.grid`), whether it stays within half its size of the solution. With boxes to move: never.
+    """
+    grid = getattr(task.state, "grid", None)
+    if len(task.objects) > 1:
+        return False
+    if grid is None:
+        return bool(_in_sizes(task, _until(np.linspace(0, 1, len(points)), task.solution.points) - points).max() < 0.5)
+    cells = points[:, ::-1] * grid.shape - 0.5
+    touched = np.rint(cells[:, None] + TOUCH).astype(int).reshape(-1, 2)
+    inside = (touched >= 0) & (touched < grid.shape)
+    return bool(inside.all() and not grid[tuple(touched.T)].any())
 
 
 def _sizes_per_frame(task: Task, num_frames: int) -> float:
@@ -170,6 +182,14 @@ DISTURBANCES: dict[str, Callable[[Video, np.random.Generator], Video]] = {
 def _straight(task: Task, walk: Points) -> Points:
     share = np.linspace(0, 1, len(walk), dtype=np.float32)[:, None]
     return np.asarray(walk[0] + share * (walk[-1] - walk[0]))
+
+
+def _direct(task: Task, walk: Points) -> Points:
+    """Along the row and then the column, whatever lies there; the other way around where that breaks no rule."""
+    corners = ((walk[-1, 0], walk[0, 1]), (walk[0, 0], walk[-1, 1]))
+    ways = [np.asarray([walk[0], corner, walk[-1]], np.float32) for corner in corners]
+    first, second = (walk_positions(way, len(walk), None, _aspect(task)) for way in ways)
+    return second if _is_legal(task, first) else first
 
 
 def _jump(task: Task, walk: Points) -> Points:
@@ -228,6 +248,7 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "exact": lambda task, walk: walk,
     "frozen": lambda task, walk: np.repeat(walk[:1], len(walk), axis=0),
     "straight": _straight,
+    "direct": _direct,
     "teleport": _jump,
     "two_jumps": _two_jumps,
     "vanish": _vanish,
@@ -238,7 +259,10 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "sweep": _sweep,
     "in_the_wall": _in_the_wall,
 }
-"""Where the agent is in each frame [T, 2]; all but `exact` are false."""
+"""Where the agent is in each frame [T, 2]; all but `exact` are false, those in MAY_BE_LEGAL where they break a rule."""
+
+MAY_BE_LEGAL = ("straight", "direct", "in_the_wall")
+"""On an open floor these may be honest videos, which are left out."""
 
 
 # ------------------------------------------------------------------------------------------------- stages

@@ -1,10 +1,12 @@
 """Level names of each family, with their parameters. VR-Bench's are easy, medium and hard."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["MAZE_LEVELS", "MazeLevel", "level_named"]
+__all__ = ["MAZE_LEVELS", "TRAPFIELD_LEVELS", "MazeLevel", "TrapfieldLevel", "level_named"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +44,33 @@ MAZE_LEVELS: dict[str, MazeLevel] = {
 }
 
 
-def level_named(levels: dict[str, MazeLevel], name: str) -> MazeLevel:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrapfieldLevel:
+    """Parameters of a trap-field level."""
+
+    side: int
+    """Rows and columns of cells."""
+    density: float
+    """Share of the cells that are traps; where the way is protected, of the cells that are not on it."""
+    cell_px: int
+    """Native pixels for each cell."""
+    moves: tuple[int, int] | None = None
+    """Bounds of the solution length, with traps on both direct ways; None protects a direct way as VR-Bench does."""
+    blocks_per_frame: float | None = None
+    """Speed of solution videos in cells; None spreads the motion over the video."""
+
+
+TRAPFIELD_LEVELS: dict[str, TrapfieldLevel] = {
+    "tiny": TrapfieldLevel(side=10, density=0.35, cell_px=8, moves=(4, 14), blocks_per_frame=1.0),
+    "easy": TrapfieldLevel(side=5, density=0.20, cell_px=64),
+    "medium": TrapfieldLevel(side=7, density=0.30, cell_px=64),
+    "hard": TrapfieldLevel(side=11, density=0.35, cell_px=64),
+}
+
+Level = TypeVar("Level")
+
+
+def level_named(levels: Mapping[str, Level], name: str) -> Level:
     """The level of this name; ConfigError with the known names otherwise."""
     if name not in levels:
         raise ConfigError(f"level {name!r}: unknown; known levels are {', '.join(levels)}")

@@ -79,7 +79,10 @@ def _marks(texture: str, side: int) -> NDArray[np.bool_]:
         return np.asarray((x + y) * 3 % 1 < 0.5)
     if texture == "checker":
         return np.asarray((np.floor(x * 2) + np.floor(y * 2)) % 2 == 1)
-    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, bricks, dots, stripes or checker")
+    if texture == "cross":  # two strokes over the middle half of a cell, as on VR-Bench's plain traps
+        x, y = x - 0.5, y - 0.5
+        return np.asarray((np.minimum(np.abs(x - y), np.abs(x + y)) < 0.035) & (np.abs(x + y) + np.abs(x - y) < 0.54))
+    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, bricks, dots, stripes, checker or cross")
 
 
 @functools.lru_cache(maxsize=512)

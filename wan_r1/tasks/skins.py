@@ -19,7 +19,7 @@ class Look:
     accent: RGB | None = None
     """Colour of the texture marks, the gridline of a tile, or the eye of a sprite."""
     texture: str = "plain"
-    """plain, grid, bricks, dots, stripes or checker."""
+    """plain, grid, bricks, dots, stripes, checker or cross."""
     scale: float = 1.0
     """Size of the shape as a share of the cell."""
     word: str = ""
@@ -37,7 +37,8 @@ class Skin:
     agent: Look
     extra: dict[str, Look] = field(default_factory=dict)
     """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
-    cube and ladder (maze3d)."""
+    cube and ladder (maze3d); and a game's own floor, goal or agent under <game>_<thing>, where VR-Bench's plain skin of
+    that game has other colours."""
 
 
 SKINS: dict[str, Skin] = {
@@ -49,8 +50,13 @@ SKINS: dict[str, Skin] = {
         agent=Look(shape="disk", color=(255, 0, 0), scale=0.74, word="red circle"),
         extra={
             "trap": Look(
-                shape="tile", color=(40, 44, 52), accent=(220, 60, 50), texture="dots", word="dark spiked trap"
+                shape="tile", color=(255, 68, 68), accent=(136, 0, 0), texture="cross", word="red crossed trap"
             ),
+            "trapfield_floor": Look(
+                shape="tile", color=(230, 230, 230), accent=(200, 200, 200), texture="grid", word="grey floor"
+            ),
+            "trapfield_goal": Look(shape="disk", color=(68, 255, 68), scale=0.72, word="green circle"),
+            "trapfield_agent": Look(shape="disk", color=(68, 68, 255), scale=0.76, word="blue circle"),
             "box": Look(
                 shape="square",
                 color=(178, 120, 62),

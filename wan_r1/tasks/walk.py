@@ -1,12 +1,14 @@
 """Rules that games on a grid share: a track becomes places on the floor, and the places become facts.
 
-Floor is a graph: cell centres and the lines between neighbouring floor cells. An honest agent stays near that graph and
-moves along it; how far in one frame follows from the way it has to go and from its own steady pace.
+Floor is a graph: cell centres and the lines between neighbouring floor cells, with the squares between four floor cells
+filled in. An honest agent stays near that graph and moves along it; how far in one frame follows from the way it has to
+go and from its own steady pace.
 """
 
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from wan_r1.types import Track, Verdict, Violation
 
 __all__ = [
     "LEFT_THE_GOAL",
+    "OFF_FLOOR",
     "Place",
     "cell_of",
     "judge_walk",
@@ -42,6 +45,10 @@ STEP_SLACK = 0.5
 MAX_STEP = 4.0
 """Longest way in cells between two frames that can still be followed; the way around one wall block has 6."""
 
+UNSEEN_DETOUR = 1.5
+"""Cells by which the way may be longer than a straight line if the agent was not seen in between: a corner of 2 + 2
+cells has 1.2. An agent that blinks while it passes over a wall or a trap may not claim to have walked around it."""
+
 MAX_PACE = 6.0
 """A video may be this much faster than one that uses all its frames, if its pace is steady: 4, and few frames round."""
 
@@ -55,18 +62,31 @@ Grid = NDArray[np.int8]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """A point on the floor graph: cells near and far, share of the way between them in [0, .5], cells off it."""
+    """A point on the floor: cells near and far, share of the way between them in [0, .5], cells off the floor.
+
+    aside: rows and columns beside the line between the two cells, which is floor in open squares only.
+    """
 
     near: Cell
     far: Cell
     share: float
     off: float
+    aside: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Where on the floor it is: row and column."""
+        (r, c), (to_r, to_c) = self.near, self.far
+        return r + self.share * (to_r - r) + self.aside[0], c + self.share * (to_c - c) + self.aside[1]
 
 
-def judge_walk(track: Track, grid: Grid, start: Cell, goal: Cell, blocked: str = "through_wall") -> Verdict:
+def judge_walk(
+    track: Track, grid: Grid, start: Cell, goal: Cell, blocked: str = "through_wall", max_step: float = MAX_STEP
+) -> Verdict:
     """The facts about a track of "agent" that should walk from start to goal over the floor of a grid.
 
-    Any shortest way is optimal. blocked: kind of the violation on blocked cells and outside the board.
+    Any shortest way is optimal. blocked: kind of the violation on blocked cells and outside the board. max_step:
+    longest way in cells between two frames.
     """
     row = track.objects.index("agent")
     cells = track.of("agent").astype(np.float64) * grid.shape[::-1] - 0.5
@@ -74,7 +94,7 @@ def judge_walk(track: Track, grid: Grid, start: Cell, goal: Cell, blocked: str =
     remaining = _remaining(np.ascontiguousarray(grid).tobytes(), grid.shape, goal)
     way = int(remaining[start])
     places = {int(t): place_at(grid, cells[t, 1], cells[t, 0]) for t in np.flatnonzero(seen)}
-    cap = step_cap(cells[seen], way, len(cells))
+    cap = step_cap(cells[seen], way, len(cells), max_step)
     broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(cells)
@@ -105,20 +125,24 @@ def place_at(grid: Grid, row: float, col: float) -> Place:
         if across < best.off and _is_floor(grid, far):
             best = Place(near=near, far=far, share=float(along), off=float(across))
     open_square = _is_floor(grid, below) and _is_floor(grid, beside) and _is_floor(grid, (below[0], beside[1]))
-    return Place(near=near, far=best.far, share=best.share, off=0.0) if open_square else best
+    if not open_square:
+        return best
+    on_line = best.position
+    aside = (float(row - on_line[0]), float(col - on_line[1]))
+    return Place(near=near, far=best.far, share=best.share, off=0.0, aside=aside)
 
 
 def _is_floor(grid: Grid, cell: Cell) -> bool:
     return 0 <= cell[0] < grid.shape[0] and 0 <= cell[1] < grid.shape[1] and bool(grid[cell] == 0)
 
 
-def step_cap(cells: Points, way: int, num_frames: int) -> float:
+def step_cap(cells: Points, way: int, num_frames: int, max_step: float = MAX_STEP) -> float:
     """Longest legal way in cells between two frames."""
     needed = way / max(1, num_frames - 1)
     steps = np.abs(np.diff(cells, axis=0)).sum(axis=1)
     moving = steps[steps > 0.3]
     pace = 1.5 * float(np.median(moving)) if len(moving) >= 3 else 0.0
-    return float(min(MAX_STEP, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
+    return float(min(max_step, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
 
 
 def walk_violation(
@@ -136,29 +160,40 @@ def walk_violation(
             yield Violation(kind=blocked, frame=t)
             return
         limit = cap * (t - last) + STEP_SLACK if t else STEP_SLACK
-        if _way(grid, before, place, limit) > limit:
-            straight = np.hypot(*np.subtract(_position(place), _position(before)))
-            yield Violation(kind=blocked if straight <= limit else "teleport", frame=t)
+        straight = float(np.hypot(*np.subtract(place.position, before.position)))
+        is_open = _is_open(grid, before, place)
+        way = _way(grid, before, place, limit, is_open)
+        if way > limit or (t - last > 1 and not is_open and way > straight + UNSEEN_DETOUR):
+            yield Violation(kind="teleport" if is_open or straight > limit else blocked, frame=t)
             return
         before, last = place, t
 
 
-def _position(place: Place) -> tuple[float, float]:
-    (r, c), (to_r, to_c) = place.near, place.far
-    return r + place.share * (to_r - r), c + place.share * (to_c - c)
+def _is_open(grid: Grid, start: Place, end: Place) -> bool:
+    """Whether all cells of the rectangle between two places are floor, so that nothing need be walked around."""
+    (r0, c0), (r1, c1) = start.position, end.position
+    rows = slice(floor(min(r0, r1)), ceil(max(r0, r1)) + 1)
+    cols = slice(floor(min(c0, c1)), ceil(max(c0, c1)) + 1)
+    return not grid[rows, cols].any()
 
 
-def _way(grid: Grid, start: Place, end: Place, limit: float) -> float:
+def _way(grid: Grid, start: Place, end: Place, limit: float, is_open: bool) -> float:
     """Length in cells of the way along the floor between two places; infinite if clearly above `limit`."""
-    if {start.near, start.far} == {end.near, end.far}:
-        return abs(start.share - end.share) if start.near == end.near else 1 - start.share - end.share
+    if is_open:
+        return float(np.abs(np.subtract(start.position, end.position)).sum())
     best = np.inf
-    for cell, first in {start.near: start.share, start.far: 1 - start.share}.items():
-        first = start.share if cell == start.near else first
-        for target, rest in ((end.near, end.share), (end.far, 1 - end.share)):
-            moves = _steps_between(grid, cell, target, int(limit) + 1)
-            best = min(best, first + moves + (rest if end.near != end.far or target == end.near else 0.0))
-    return float(best)
+    for cell, first in _corners(start):
+        for target, last in _corners(end):
+            if first + abs(cell[0] - target[0]) + abs(cell[1] - target[1]) + last < best:
+                best = min(best, first + _steps_between(grid, cell, target, int(limit) + 1) + last)
+    return best
+
+
+def _corners(place: Place) -> list[tuple[Cell, float]]:
+    """The cells around a place, one, two or four of them, and the way to each; the nearest first."""
+    r, c = place.position
+    cells = [(row, col) for row in {floor(r), ceil(r)} for col in {floor(c), ceil(c)}]
+    return sorted(((cell, abs(cell[0] - r) + abs(cell[1] - c)) for cell in cells), key=lambda corner: corner[1])
 
 
 def _steps_between(grid: Grid, start: Cell, goal: Cell, limit: int) -> float:
@@ -185,9 +220,16 @@ def cell_of(place: Place) -> Cell | None:
 
 def progress_at(place: Place, remaining: NDArray[np.int64], way: int) -> float:
     """Share of the true way covered at a place; 0 if it is farther from the goal than the start is."""
-    between = float(np.clip((place.share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
-    left = (1 - between) * remaining[place.near] + between * remaining[place.far]
+    left = 0.0
+    for cell, _ in _corners(place):
+        shares = [_between(1 - abs(at - v)) for at, v in zip(cell, place.position, strict=True)]
+        left += float(np.prod(shares)) * remaining[cell]
     return float(np.clip(1 - left / max(1, way), 0, 1))
+
+
+def _between(share: float) -> float:
+    """A share of the way between two cells, without the TREMBLE around each."""
+    return float(np.clip((share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
 
 
 def moves_made(grid: Grid, start: Cell, places: list[Place]) -> float:

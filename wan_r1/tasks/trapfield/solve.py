@@ -1,0 +1,17 @@
+"""The way between the traps; often there are several of equal length, and each of them is right."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.tasks import grid as boards
+from wan_r1.tasks.grid import Cell
+
+__all__ = ["shortest_path"]
+
+
+def shortest_path(grid: NDArray[np.int8], start: Cell, goal: Cell) -> list[Cell]:
+    """Cells of one shortest way, start and goal included; empty if there is none. grid: [R, C], 1 = trap.
+
+    Of several it is the first in VR-Bench's order of directions: up, down, left, right.
+    """
+    return boards.shortest_path(grid == 1, start, goal)
