@@ -47,9 +47,9 @@ Built by `make tiny` (benchmarks/build_tiny.py), recipe recipes/sft/maze_tiny.to
 * Autoencoder: {videos} held-out maze videos of the skin `plain`: PSNR {psnr_mean:.1f} dB (lowest {psnr_min:.1f}),
   the same path is read from {same_path:.4f} of them, decoding takes {decode_ms:.0f} cpu-ms per video. Other skins come
   out blurred.
-* Supervised fine-tuning: {demonstrations} demonstrations of level `tiny`, skin `plain`, train split; {steps} steps of
-  {batch} videos, {optimizer}. Exact match on validation mazes by step: {curve}.
-  Stopped there, before validation flattened.
+* Supervised fine-tuning: {demonstrations} demonstrations of level `tiny`, skin `plain`, train split, by a demonstrator
+  who takes a wrong turn at a junction with chance {wrong_turns} (half of the videos reach the goal); {steps} steps
+  of {batch} videos, {optimizer}, {minutes:.0f} minutes on two cores. Exact match on validation mazes by step: {curve}.
 * Held-out test mazes, 8-step ODE, one sample: {share:.3f} of {num_tasks} solved by a shortest way.
 
 | moves | solved | share |
@@ -163,6 +163,8 @@ def write_card(folder: Path, run: Path, num_tasks: int = 512) -> None:
     rows = "\n".join(f"| {moves} | {hit} of {count} | {hit / count:.2f} |" for moves, (hit, count) in table.items())
     text = CARD.format(
         demonstrations=recipe["num_examples"],
+        wrong_turns=recipe["data"]["wrong_turns"],
+        minutes=sum(m.get("seconds/step", 0.0) * recipe["sft"]["log_every"] for m in metrics) / 60,
         steps=metrics[-1]["step"],
         batch=recipe["sft"]["batch_size"],
         optimizer=recipe["optimizer"]["name"],
