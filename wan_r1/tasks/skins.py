@@ -121,6 +121,7 @@ SKINS: dict[str, Skin] = {
             ),
             "road": Look(shape="tile", color=(214, 190, 140), word="sandy road"),
             "ground": Look(shape="tile", color=(56, 128, 62), word="green meadow"),
+            "destination": Look(shape="tile", color=(250, 250, 250), word="white square"),
             "cube": Look(shape="tile", color=(120, 178, 90), word="green cubes"),
             "ladder": Look(shape="tile", color=(120, 74, 36), word="wooden ladders"),
         },

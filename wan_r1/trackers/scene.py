@@ -256,7 +256,8 @@ def _filled_in(picture: Picture, sprite: Sprite, box: Box) -> Picture:
     rgb = cv2.warpAffine(sprite.rgb, move, size, borderMode=cv2.BORDER_REPLICATE)
     solid = alpha[..., 0] > SOLID_ALPHA
     below = ((picture - alpha * rgb) / np.maximum(1 - alpha, 1 - SOLID_ALPHA)).round().clip(0, 255).astype(np.uint8)
-    return np.asarray(cv2.inpaint(np.where(solid[..., None], picture, below), solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
+    shown = np.where(solid[..., None], picture, below)
+    return np.asarray(cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
 
 
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:

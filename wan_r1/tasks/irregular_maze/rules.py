@@ -101,7 +101,7 @@ def judge(task: Task, track: Track) -> Verdict:
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
     left = _left(net, places[:legal], state.goal)
-    progress = float(np.clip((way - left[-1] - TREMBLE) / (way - 2 * TREMBLE), 0, 1)) if legal else 0.0
+    progress = float(np.clip((way - left[-1] - TREMBLE) / max(way - 2 * TREMBLE, TREMBLE), 0, 1)) if legal else 0.0
     arrived = left <= AT_NODE
     if arrived.any() and not arrived[-1]:
         progress *= LEFT_THE_GOAL

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
+from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.reading import StateReader
 from wan_r1.types import Task
@@ -21,10 +22,16 @@ __all__ = ["READERS", "WRITERS", "image_path_of", "read_state", "write_state"]
 
 Picture = NDArray[np.uint8]
 
-READERS: dict[str, Callable[[StateReader, Picture], Task]] = {"maze": read_maze}
+READERS: dict[str, Callable[[StateReader, Picture], Task]] = {
+    "maze": read_maze,
+    "pathfinder": read_irregular_maze,
+}
 """Game of a state file -> how to read it."""
 
-WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {"maze": write_maze}
+WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
+    "maze": write_maze,
+    "irregular_maze": write_irregular_maze,
+}
 """Family of a task -> how to write it."""
 
 
