@@ -40,7 +40,7 @@ def _verdict(level: str, variant: str) -> Verdict:
     return verdict
 
 
-@pytest.mark.parametrize("variant", ["given", *HONEST])
+@pytest.mark.parametrize("variant", [pytest.param("given", marks=pytest.mark.slow), *HONEST])
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_honest_video_scores_at_least_095_and_is_solved(level: str, variant: str) -> None:
     assert _score(level, variant).value >= 0.95

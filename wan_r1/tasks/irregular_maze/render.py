@@ -15,7 +15,6 @@ __all__ = ["draw_net", "draw_positions", "draw_walk", "node_box", "road_cover", 
 MIN_ROAD_PX = 2.0
 DRAWN_PX = 640  # the mask of small pictures is drawn at this size or above and shrunken
 FRACTION_BITS = 6  # OpenCV draws lines between 1/64 pixels
-PX_LIMIT = 16384  # coordinates of OpenCV's lines are 16 bits wide with their fraction
 
 Picture = NDArray[np.uint8]
 
@@ -28,10 +27,10 @@ def node_box(net: RoadNet, node: int) -> Box:
 
 def road_cover(net: RoadNet, size: int) -> NDArray[np.float32]:
     """Share of each pixel [size, size] that road covers, in [0, 1]."""
-    if net.width * size < MIN_ROAD_PX or size > PX_LIMIT:
+    if net.width * size < MIN_ROAD_PX:
         raise ConfigError(
             f"irregular_maze: {size} x {size} px give roads of {net.width * size:.1f} px; "
-            f"use at least {np.ceil(MIN_ROAD_PX / net.width):g} and at most {PX_LIMIT} px"
+            f"use at least {np.ceil(MIN_ROAD_PX / net.width):g} px"
         )
     times = max(1, round(DRAWN_PX / size))
     canvas = np.zeros((size * times,) * 2, dtype=np.uint8)
