@@ -96,7 +96,7 @@ def judge(task: Task, track: Track) -> Verdict:
     frames = np.flatnonzero(seen)
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
-    cap = step_cap(points[frames], way, len(points))
+    cap = _step_cap(points[frames], way, len(points))
     broken = [*_walk_violation(net, frames, places, cap, state.start), *lost(seen), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
@@ -139,7 +139,7 @@ def _places(net: _Net, points: Points) -> _Places:
     )
 
 
-def step_cap(points: Points, way: float, num_frames: int) -> float:
+def _step_cap(points: Points, way: float, num_frames: int) -> float:
     """Longest legal way in road widths between two frames, from the way to go and the video's own steady pace."""
     needed = way / max(1, num_frames - 1)
     steps = np.hypot(*np.diff(points, axis=0).T)
