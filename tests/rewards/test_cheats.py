@@ -1,5 +1,6 @@
 """Honesty pays: the zoo on two small mazes, drawn and encoded."""
 
+import numpy as np
 import pytest
 
 from wan_r1.errors import ConfigError
@@ -7,6 +8,7 @@ from wan_r1.rewards import PaperReward, TrajectoryReward
 from wan_r1.rewards.audit import audit
 from wan_r1.rewards.cheats import MOTIONS, STAGES, zoo
 from wan_r1.tasks import make_task
+from wan_r1.tasks.draw import walk_positions
 from wan_r1.tasks.skins import SKINS
 
 
@@ -39,6 +41,30 @@ def test_no_cheat_pays_on_a_tiny_maze(skin: str) -> None:
     assert report.passed, report.checks
     assert report.roc_area == 1
     assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.25
+
+
+@pytest.mark.parametrize(
+    "skin", ["plain", *(pytest.param(skin, marks=pytest.mark.slow) for skin in SKINS if skin != "plain")]
+)
+def test_no_cheat_pays_on_tiny_roads(skin: str) -> None:
+    report = audit(TrajectoryReward(), "irregular_maze", num_tasks=1, seed=5, num_frames=17, skin=skin)
+    assert report.passed, report.checks
+    assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.25
+
+
+def test_erased_walls_are_the_ground_beside_the_roads() -> None:
+    task = make_task("irregular_maze", seed=3)
+    walk = walk_positions(task.solution.points, 17, None)
+    erased = STAGES["walls_erased"](task, walk).background
+    assert np.abs(erased.astype(int) - 255).max(axis=2).mean() < 40  # white but for the goal and edges of roads
+
+
+def test_a_step_aside_is_square_to_a_way_that_leads_down_to_the_right() -> None:
+    task = make_task("irregular_maze", seed=3)
+    walk = np.stack([np.linspace(0.2, 0.8, 9)] * 2, axis=1).astype(np.float32)
+    aside = MOTIONS["in_the_wall"](task, walk)[1:-1] - walk[1:-1]
+    assert np.allclose(aside @ (1, 1), 0, atol=1e-6)
+    assert np.allclose(np.hypot(*aside.T), task.objects["agent"].width / 2**0.5)
 
 
 def test_the_benchmarks_own_metrics_are_caught() -> None:

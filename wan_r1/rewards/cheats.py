@@ -238,8 +238,10 @@ def _sweep(task: Task, walk: Points) -> Points:
 
 
 def _in_the_wall(task: Task, walk: Points) -> Points:
-    box = task.objects["agent"]
-    aside = walk + np.asarray([0.5 * box.width, 0.5 * box.height], np.float32)
+    """Half an agent's size beside the way, or more where it is neither level nor upright."""
+    box, ahead = task.objects["agent"], walk[1] - walk[0]
+    down = -0.5 if ahead[0] * ahead[1] > 0 else 0.5
+    aside = walk + np.asarray([0.5 * box.width, down * box.height], np.float32)
     aside[0], aside[-1] = walk[0], walk[-1]
     return aside
 
@@ -299,16 +301,21 @@ def _goal_on_agent(task: Task, points: Points) -> _Set:
 
 
 def _walls_erased(task: Task, points: Points) -> _Set:
-    """Every wall becomes the ground below the agent's start; needs a board (`state.grid`), else nothing is erased."""
+    """Every wall becomes the ground below the agent's start.
+
+    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says; else nothing is erased.
+    """
     plain = _plain(task, points)
-    grid = getattr(task.state, "grid", None)
-    if grid is None:
-        return plain
-    background = plain.background.copy()
-    ground = _cut(plain.background, task.objects["agent"])
-    for row, col in np.argwhere(grid == 1):
-        shape = grid.shape
-        _paint(background, Box(x=col / shape[1], y=row / shape[0], width=1 / shape[1], height=1 / shape[0]), ground)
+    background, agent = plain.background.copy(), task.objects["agent"]
+    ground = _cut(plain.background, agent)
+    grid, area = getattr(task.state, "grid", None), getattr(family_of(task), "blocked_area", None)
+    if grid is not None:
+        height, width = 1 / grid.shape[0], 1 / grid.shape[1]
+        for row, col in np.argwhere(grid == 1):
+            _paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
+    elif area is not None:
+        rows, cols = (slice(length // 4, -(length // 4) or None) for length in ground.shape[:2])
+        background[area(task, max(background.shape[:2]))] = np.median(ground[rows, cols], axis=(0, 1))
     return replace(plain, background=background)
 
 

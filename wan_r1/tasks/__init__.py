@@ -4,6 +4,7 @@ from typing import Any
 
 from wan_r1.errors import ConfigError
 from wan_r1.tasks.family import Family, task_seed
+from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
 from wan_r1.tasks.trapfield import TrapfieldFamily
 from wan_r1.types import Task
@@ -13,6 +14,7 @@ __all__ = ["FAMILIES", "Family", "family_of", "make_family", "make_task", "make_
 FAMILIES: dict[str, Any] = {
     "maze": MazeFamily,
     "trapfield": TrapfieldFamily,
+    "irregular_maze": IrregularMazeFamily,
 }
 """Name -> class of each family; a new family is one folder and one line here."""
 

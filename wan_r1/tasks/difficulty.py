@@ -6,7 +6,17 @@ from typing import TypeVar
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["MAZE_LEVELS", "TRAPFIELD_LEVELS", "MazeLevel", "TrapfieldLevel", "level_named"]
+__all__ = [
+    "MAZE_LEVELS",
+    "ROAD_LEVELS",
+    "TRAPFIELD_LEVELS",
+    "MazeLevel",
+    "RoadLevel",
+    "TrapfieldLevel",
+    "level_named",
+]
+
+Level = TypeVar("Level")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +77,56 @@ TRAPFIELD_LEVELS: dict[str, TrapfieldLevel] = {
     "hard": TrapfieldLevel(side=11, density=0.35, cell_px=64),
 }
 
-Level = TypeVar("Level")
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoadLevel:
+    """Parameters of an irregular-maze level; lengths are in road widths where nothing else is said."""
+
+    size_px: int
+    """Native side of the picture."""
+    road_px: int
+    """Width of a road in the native picture."""
+    spacing: float
+    """Least distance between the seeds of the Voronoi diagram, as a share of the picture."""
+    min_nodes: int
+    """Least number of nodes; where VR-Bench's placement is used, on the way with the fewest roads to the goal."""
+    margin: float = 2.0
+    """Least distance of a node to the border."""
+    max_road: float = 8.0
+    """Longest road between two nodes, as the crow flies."""
+    min_road: float = 0.0
+    """Nodes nearer to each other than this are merged into one."""
+    bend: float = 0.04
+    """Largest distance of a road's middle control point from its chord, as a share of the chord."""
+    clearance: float = 0.0
+    """Least distance between the middle lines of two roads that do not meet; 0 asks for nothing, as VR-Bench does."""
+    max_nodes: int | None = None
+    min_way: float | None = None
+    max_way: float | None = None
+    """Bounds of the solution length; None places start and goal as VR-Bench does."""
+    widths_per_frame: float | None = None
+    """Speed of solution videos; None spreads the motion over the video."""
+
+
+ROAD_LEVELS: dict[str, RoadLevel] = {
+    "tiny": RoadLevel(
+        size_px=80,
+        road_px=9,
+        spacing=0.27,
+        margin=0.75,
+        min_road=1.8,
+        bend=0.15,
+        clearance=1.4,
+        min_nodes=4,
+        max_nodes=7,
+        min_way=4.0,
+        max_way=9.5,
+        widths_per_frame=0.7,
+    ),
+    "easy": RoadLevel(size_px=1024, road_px=60, spacing=0.30, min_nodes=4),
+    "medium": RoadLevel(size_px=1024, road_px=50, spacing=0.20, min_nodes=6),
+    "hard": RoadLevel(size_px=1024, road_px=36, spacing=0.15, min_nodes=7),
+}
 
 
 def level_named(levels: Mapping[str, Level], name: str) -> Level:

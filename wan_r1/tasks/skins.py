@@ -38,7 +38,7 @@ class Skin:
     extra: dict[str, Look] = field(default_factory=dict)
     """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
     cube and ladder (maze3d); and a game's own floor, goal or agent under <game>_<thing>, where VR-Bench's plain skin of
-    that game has other colours."""
+    that game has other colours (irregular_maze: traveller and destination)."""
 
 
 SKINS: dict[str, Skin] = {
@@ -66,8 +66,10 @@ SKINS: dict[str, Skin] = {
                 word="wooden box",
             ),
             "target": Look(shape="ring", color=(0, 128, 0), scale=0.8, word="green ring"),
-            "road": Look(shape="tile", color=(235, 235, 235), word="white road"),
+            "road": Look(shape="tile", color=(255, 255, 255), word="white road"),
             "ground": Look(shape="tile", color=(0, 0, 0), word="black ground"),
+            "traveller": Look(shape="disk", color=(20, 255, 0), scale=0.8, word="green circle"),
+            "destination": Look(shape="disk", color=(255, 0, 0), scale=0.8, word="red circle"),
             "cube": Look(shape="tile", color=(96, 156, 222), word="blue cubes"),
             "ladder": Look(shape="tile", color=(150, 94, 40), word="brown ladders"),
         },
@@ -96,7 +98,7 @@ SKINS: dict[str, Skin] = {
                 word="purple crate",
             ),
             "target": Look(shape="ring", color=(250, 200, 60), scale=0.84, word="golden ring"),
-            "road": Look(shape="tile", color=(104, 112, 142), word="grey road"),
+            "road": Look(shape="tile", color=(80, 88, 118), word="grey road"),
             "ground": Look(shape="tile", color=(18, 20, 32), word="night-blue ground"),
             "cube": Look(shape="tile", color=(84, 92, 150), word="slate-blue cubes"),
             "ladder": Look(shape="tile", color=(226, 180, 60), word="golden ladders"),
@@ -125,6 +127,7 @@ SKINS: dict[str, Skin] = {
             ),
             "road": Look(shape="tile", color=(214, 190, 140), word="sandy road"),
             "ground": Look(shape="tile", color=(56, 128, 62), word="green meadow"),
+            "destination": Look(shape="tile", color=(250, 250, 250), word="white square"),
             "cube": Look(shape="tile", color=(120, 178, 90), word="green cubes"),
             "ladder": Look(shape="tile", color=(120, 74, 36), word="wooden ladders"),
         },
@@ -146,8 +149,8 @@ SKINS: dict[str, Skin] = {
                 word="green chest",
             ),
             "target": Look(shape="diamond", color=(40, 90, 200), scale=0.9, word="blue diamond"),
-            "road": Look(shape="tile", color=(224, 212, 196), word="cream road"),
-            "ground": Look(shape="tile", color=(134, 62, 46), word="brick-red ground"),
+            "road": Look(shape="tile", color=(210, 196, 178), word="cream road"),
+            "ground": Look(shape="tile", color=(170, 84, 62), word="brick-red ground"),
             "cube": Look(shape="tile", color=(190, 96, 74), word="brick cubes"),
             "ladder": Look(shape="tile", color=(60, 60, 70), word="iron ladders"),
         },
@@ -192,8 +195,8 @@ SKINS: dict[str, Skin] = {
                 word="teal block",
             ),
             "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
-            "road": Look(shape="tile", color=(168, 172, 176), word="grey road"),
-            "ground": Look(shape="tile", color=(44, 46, 52), word="black ground"),
+            "road": Look(shape="tile", color=(112, 116, 120), word="grey road"),
+            "ground": Look(shape="tile", color=(36, 38, 44), word="black ground"),
             "cube": Look(shape="tile", color=(140, 146, 152), word="grey cubes"),
             "ladder": Look(shape="tile", color=(206, 92, 24), word="orange ladders"),
         },

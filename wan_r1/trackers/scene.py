@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import TrackingError
-from wan_r1.types import Sprite, Task
+from wan_r1.types import Box, Sprite, Task
 
 __all__ = [
     "TILE_PX",
@@ -57,6 +57,9 @@ MIN_CONTRAST = 0.2
 
 HIDDEN_ALPHA = 0.02
 """Opacity above which a sprite hides what is below it."""
+
+SOLID_ALPHA = 0.6
+"""Opacity above which nothing can be told about what is below a sprite."""
 
 MAX_UNLIKE = 6.0
 """Mean difference in grey levels up to which two patches count as the same ground."""
@@ -237,12 +240,24 @@ def without_objects(task: Task) -> Picture:
         hidden = alpha > HIDDEN_ALPHA
         likeness = _best_lookalike(picture, hidden, top, left)
         if likeness is None:
-            mask = np.zeros(picture.shape[:2], np.uint8)
-            mask[top : top + h, left : left + w] = cv2.dilate(hidden.astype(np.uint8), BLOCK)
-            picture = np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA))
+            picture = _filled_in(picture, task.sprites[name], box)
         else:
             picture[top : top + h, left : left + w][hidden] = likeness[hidden]
     return picture
+
+
+def _filled_in(picture: Picture, sprite: Sprite, box: Box) -> Picture:
+    """The picture with a sprite in the middle of a box taken out: edges by what shines through, the rest from there."""
+    h, w = sprite.alpha.shape
+    left, top = box.center[0] * picture.shape[1] - w / 2, box.center[1] * picture.shape[0] - h / 2
+    move = np.asarray([[1, 0, left], [0, 1, top]], dtype=np.float64)
+    size = (picture.shape[1], picture.shape[0])
+    alpha = cv2.warpAffine(np.ascontiguousarray(sprite.alpha), move, size)[..., None]
+    rgb = cv2.warpAffine(sprite.rgb, move, size, borderMode=cv2.BORDER_REPLICATE)
+    solid = alpha[..., 0] > SOLID_ALPHA
+    below = ((picture - alpha * rgb) / np.maximum(1 - alpha, 1 - SOLID_ALPHA)).round().clip(0, 255).astype(np.uint8)
+    shown = np.where(solid[..., None], picture, below)
+    return np.asarray(cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
 
 
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:

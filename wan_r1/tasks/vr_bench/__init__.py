@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
+from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.reading import StateReader
 from wan_r1.tasks.vr_bench.trapfield import read_trapfield, write_trapfield
@@ -25,12 +26,14 @@ Picture = NDArray[np.uint8]
 READERS: dict[str, Callable[[StateReader, Picture], Task]] = {
     "maze": read_maze,
     "trapfield": read_trapfield,
+    "pathfinder": read_irregular_maze,
 }
 """Game of a state file -> how to read it."""
 
 WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
     "maze": write_maze,
     "trapfield": write_trapfield,
+    "irregular_maze": write_irregular_maze,
 }
 """Family of a task -> how to write it."""
 
