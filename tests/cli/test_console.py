@@ -1,8 +1,10 @@
 """What is printed for people and for programs."""
 
+import math
+
 import pytest
 
-from wan_r1.cli.console import format_seconds, print_json, print_rows, progress
+from wan_r1.cli.console import format_seconds, print_json, print_rows, progress, time_left
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,18 @@ def test_without_a_terminal_progress_is_a_plain_line_on_stderr(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "making tasks: 4/4 in 0 s\n"
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "limit_s", "share", "left"),
+    [
+        (10, 30.0, math.inf, 0.1, 270.0),
+        (10, 30.0, 120.0, 0.25, 90.0),
+        (50, 30.0, 120.0, 0.5, 30.0),
+        (100, 30.0, 120.0, 1.0, 0.0),
+        (0, 5.0, math.inf, 0.0, math.inf),
+        (3, 130.0, 120.0, 1.0, 0.0),
+    ],
+)
+def test_work_ends_after_its_steps_or_its_time_whichever_comes_first(done, seconds, limit_s, share, left):
+    assert time_left(done, 100, seconds, limit_s) == pytest.approx((share, left))

@@ -1,13 +1,14 @@
 """What the user sees: results on stdout, progress and errors on stderr."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Advance", "format_seconds", "print_json", "print_rows", "progress", "say"]
+__all__ = ["Advance", "format_seconds", "print_json", "print_rows", "progress", "say", "time_left"]
 
 PLAIN_INTERVAL_S = 10.0
 """Seconds between two plain progress lines where stderr is not a terminal."""
@@ -48,42 +49,50 @@ class Advance(Protocol):
         ...
 
 
+def time_left(done: int, total: int, seconds: float, limit_s: float = math.inf) -> tuple[float, float]:
+    """(share that is done, seconds left) of work that ends after `total` steps or after `limit_s`, what comes first."""
+    by_steps = seconds / done * (total - done) if done else math.inf
+    left = max(0.0, min(by_steps, limit_s - seconds))
+    return (seconds / (seconds + left) if math.isfinite(left) and seconds + left else 0.0), left
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
+def progress(what: str, total: int, limit_s: float = math.inf) -> Iterator[Advance]:
     """A progress bar with the time left on a terminal, plain lines elsewhere; yields `advance(steps, note)`.
+
+    limit_s: seconds after which the work ends whatever is done by then.
 
     >>> with progress("making tasks", 10) as advance:
     ...     advance(10)
     """
     if sys.stderr.isatty():
-        with _bar(what, total) as advance:
+        with _bar(what, total, limit_s) as advance:
             yield advance
     else:
-        yield _plain(what, total)
+        yield _plain(what, total, limit_s)
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Advance]:
+def _bar(what: str, total: int, limit_s: float) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}{task.fields[note]}"))
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        handle = bar.add_task(what, total=total, note="")
+        handle = bar.add_task(what, total=1.0, note="", left=f"0/{total}")
+        start, done = time.monotonic(), 0
 
         def advance(steps: int, note: str = "") -> None:
-            bar.update(handle, advance=steps, note=note)
+            nonlocal done
+            done += steps
+            share, left = time_left(done, total, time.monotonic() - start, limit_s)
+            words = f"{done}/{total}, {format_seconds(left)} left" if math.isfinite(left) else f"{done}/{total}"
+            bar.update(handle, completed=share, left=words, note=f"; {note}" if note else "")
 
         yield advance
 
 
-def _plain(what: str, total: int) -> Advance:
+def _plain(what: str, total: int, limit_s: float) -> Advance:
     start = time.monotonic()
     done = 0
     spoken = start
@@ -97,7 +106,8 @@ def _plain(what: str, total: int) -> Advance:
             say(f"{what}: {done}/{total} in {format_seconds(now - start)}{end}")
         elif now - spoken >= PLAIN_INTERVAL_S:
             spoken = now
-            left = (now - start) / done * (total - done) if done else 0.0
-            say(f"{what}: {done}/{total}, {format_seconds(left)} left{end}")
+            _, left = time_left(done, total, now - start, limit_s)
+            words = f", {format_seconds(left)} left" if math.isfinite(left) else ""
+            say(f"{what}: {done}/{total}{words}{end}")
 
     return advance

@@ -111,7 +111,8 @@ def _train(
 
     if recipe.policy.train == "full" and getattr(recipe.algorithm, "kl_weight", False):
         policy.keep_reference()
-    with reporter("training", recipe.rl.iterations, run, trackers) as report:
+    max_minutes = recipe.max_minutes or math.inf
+    with reporter("training", recipe.rl.iterations, run, trackers, max_minutes) as report:
         average = RLTrainer(
             policy=policy,
             tasks=recipe.tasks,
@@ -123,7 +124,7 @@ def _train(
             world=world,
             evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
-        ).train(resume=resume, until=asked, max_minutes=recipe.max_minutes or math.inf)
+        ).train(resume=resume, until=asked, max_minutes=max_minutes)
     best = run.checkpoints / "best"
     if recipe.final == "best" and best.is_dir():
         tensors, _ = read_checkpoint(best)

@@ -105,7 +105,8 @@ def _train(
     from wan_r1.cli.wiring import evaluation_of, reporter
     from wan_r1.training.sft import SFTTrainer
 
-    with reporter("training", recipe.sft.steps, run, trackers) as report:
+    max_minutes = recipe.max_minutes or math.inf
+    with reporter("training", recipe.sft.steps, run, trackers, max_minutes) as report:
         return SFTTrainer(
             policy=policy,
             examples=lambda: _encode(recipe, policy, world, asked),
@@ -115,7 +116,7 @@ def _train(
             world=world,
             evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
-        ).train(resume=resume, until=asked, max_minutes=recipe.max_minutes or math.inf)
+        ).train(resume=resume, until=asked, max_minutes=max_minutes)
 
 
 def _judge(

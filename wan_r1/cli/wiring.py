@@ -1,5 +1,6 @@
 """Puts a run together from its recipe: policy, scorer, evaluation, progress, a clean end on Ctrl-C."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -81,11 +82,11 @@ def evaluation_of(
 
 @contextmanager
 def reporter(
-    what: str, total: int, run: RunFolder, trackers: Tracking
+    what: str, total: int, run: RunFolder, trackers: Tracking, max_minutes: float = math.inf
 ) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
     """What trainers call with (step, total, metrics): moves the progress bar, writes log.txt, tells the trackers."""
     done = 0
-    with progress(what, total) as advance:
+    with progress(what, total, 60 * max_minutes) as advance:
 
         def report(step: int, total: int, numbers: dict[str, float]) -> None:
             nonlocal done
