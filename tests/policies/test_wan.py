@@ -254,6 +254,7 @@ def test_a_saved_folder_loads_again_and_in_diffusers(
     assert (ours - reloaded).abs().max() <= (1e-6 if dtype is None else 0.02)
     theirs = diffusers_latents(folder, first_frame, noise, 12, 1.0)
     assert (theirs - reloaded).abs().max() <= 1e-4
+    assert not any("_name_or_path" in file.read_text() for file in folder.glob("*/*config.json"))
 
 
 def test_saving_over_the_loaded_folder_is_refused(load_policy: Load, wan_folder: Callable[[str], Path]) -> None:

@@ -84,6 +84,7 @@ class WanFolder:
             else:
                 with quiet():
                     self.load(part, dtype).save_pretrained(target / part)
+        _forget_origin(target)
         index = _read_json(target / INDEX)
         index["scheduler"] = ["diffusers", "FlowMatchEulerDiscreteScheduler"]
         (target / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -124,6 +125,14 @@ def open_folder(path: Path | str) -> WanFolder:
     if (ratio is None) != ("transformer_2" not in parts):
         raise CheckpointError(f"{path}: boundary_ratio {ratio} and parts {parts} do not fit: two experts need both")
     return WanFolder(path=path, expand_timesteps=bool(index.get("expand_timesteps")), boundary_ratio=ratio, parts=parts)
+
+
+def _forget_origin(folder: Path) -> None:
+    """Takes `_name_or_path` out of the parts' configs: a path of the machine that wrote them, of no use elsewhere."""
+    for file in folder.glob("*/*config.json"):
+        settings = _read_json(file)
+        if settings.pop("_name_or_path", None) is not None:
+            file.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 @contextmanager
