@@ -116,7 +116,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="runs at a time")
     parser.add_argument("--table", action="store_true", help="collect without running")
     parser.add_argument("--no-evaluations", action="store_true", help="leave out the evaluations after the runs")
-    parser.add_argument("overrides", nargs="*", help="section.key=value for every run")
+    parser.add_argument("--set", dest="overrides", nargs="+", default=[], help="section.key=value for every run")
     args = parser.parse_args()
     if not args.table:
         with ThreadPoolExecutor(args.workers) as pool:
