@@ -10,8 +10,10 @@
       videos/            MP4 files and index.json, a list of VideoEntry objects
       report.html        written by `wan-r1 report`
 
-Groups of metrics that the report draws: `reward/mean`, `reward/std`; `rollout/em`, `rollout/sr`; `validation/em` with
-`validation/em_low` and `validation/em_high` (95 % interval); `part/NAME` (reward parts);
+Groups of metrics that the report draws: `reward/mean`, `reward/spread`; `rollout/em`, `rollout/sr`,
+`rollout/pass_at_K` (K = 1, 2, 4 .. and the group size), `rollout/distinct_paths` (in a group, as a share of its
+videos), `rollout/groups_kept`; `validation/em` with `validation/em_low` and `validation/em_high` (95 % interval), and
+`validation_raw/em` (weights instead of their average); `part/NAME` (reward parts); `update_N/NAME`;
 `seconds/PHASE`; any other group, and any number without one, gets a plain plot.
 
 summary.json holds one object for each system that was judged ("sft", "rl", controls), each with em, sr, n, layouts and,

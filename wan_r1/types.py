@@ -18,6 +18,7 @@ __all__ = [
     "VIOLATION_KINDS",
     "Box",
     "Path",
+    "Route",
     "Score",
     "Sprite",
     "Task",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Unit = Literal["image", "metre"]
+Route = tuple[tuple[float, float], ...]
 
 VIOLATION_KINDS = (
     "through_wall",
@@ -160,8 +162,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """A reward: value in [0, 1], its named parts, and the verdict that it came from, if any."""
+    """A reward: value in [0, 1], its named parts; the verdict that it came from and where the agent went, if any.
+
+    route: points at equal distances along the way, in units of the agent's size (rewards/route.py); empty if the agent
+    was never seen, None if the reward looks at no agent.
+    """
 
     value: float
     parts: dict[str, float]
     verdict: Verdict | None = None
+    route: Route | None = None

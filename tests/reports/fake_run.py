@@ -19,7 +19,7 @@ def write_run(folder):
         share = 0.35 + 0.2 * (1 - np.exp(-step / 10))
         values = {
             "reward/mean": share + 0.15 + rng.normal() * 0.02,
-            "reward/std": 0.3,
+            "reward/spread": 0.3,
             "rollout/em": share + rng.normal() * 0.05,
             "part/progress": share + 0.25,
             "part/goal": share + 0.05,

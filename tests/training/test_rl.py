@@ -380,3 +380,19 @@ def test_a_screened_run_resumes_as_if_nothing_had_happened(trainer):
     half.train(until=lambda: len(half.run.read_metrics()) == 2)
     trainer("nft", "half", settings=settings).train(resume=True)
     assert numbers_of(half.run) == numbers_of(whole.run)
+
+
+def test_the_weights_are_evaluated_beside_their_average_if_asked(trainer):
+    seen = []
+
+    def evaluate(policy: WanPolicy) -> dict[str, float]:
+        seen.append({name: value.detach().clone() for name, value in policy.trainable_parameters().items()})
+        return {"em": 0.25 * len(seen)}
+
+    settings = replace(SETTINGS, iterations=1, evaluate_every=1, evaluate_raw=True)
+    made = trainer("grpo", settings=settings, evaluate=evaluate)
+    average = made.train()
+    (line,) = numbers_of(made.run)
+    assert (line["validation_raw/em"], line["validation/em"]) == (0.25, 0.5)
+    for found, expected in zip(seen, (weights_of(made), average), strict=True):
+        assert all(torch.equal(found[key], value) for key, value in expected.items())

@@ -205,3 +205,13 @@ def test_the_clean_first_frame_gets_no_gradient(trainer):
 def test_settings_below_one_are_refused(name):
     with pytest.raises(ConfigError, match=name):
         SFTSettings(**{name: 0})
+
+
+def test_the_weights_are_evaluated_beside_their_average_if_asked(trainer):
+    values = iter([0.1, 0.2])
+    made = trainer(
+        settings=replace(SETTINGS, steps=1, evaluate_every=1, evaluate_raw=True),
+        evaluate=lambda policy: {"em": next(values)},
+    )
+    made.train()
+    assert [numbers_of(made.run)[1][f"{name}/em"] for name in ("validation_raw", "validation")] == [0.1, 0.2]

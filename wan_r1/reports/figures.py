@@ -23,7 +23,7 @@ def figures(facts: RunFacts) -> list[str]:
         drawn.append(plots.success_curve(steps, validation, low, high, rollout))
     reward = facts.series("reward/mean")
     if np.isfinite(reward).any():
-        drawn.append(plots.reward_curve(steps, reward, facts.series("reward/std")))
+        drawn.append(plots.reward_curve(steps, reward, facts.series("reward/spread")))
     parts = facts.group("part")
     if parts:
         drawn.append(plots.reward_parts(steps, parts))

@@ -46,7 +46,7 @@ def success_curve(
 
 
 def reward_curve(steps: Numbers, mean: Numbers, std: Numbers | None = None) -> str:
-    """Mean reward of the rollouts against the step, with a band of one standard deviation."""
+    """Mean reward of the rollouts against the step, with a band of the standard deviation within groups."""
     figure, axes = _figure("Reward", "mean of the rollouts")
     _curve(axes, steps, mean, AFTER, "mean reward")
     if std is not None and np.isfinite(std).any():

@@ -14,7 +14,8 @@ __all__ = ["MixReward"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MixReward:
-    """The weighted mean of several rewards; the parts of each carry its name, and the first verdict is passed on."""
+    """The weighted mean of several rewards; the parts of each carry its name, and the first verdict and
+    the first route are passed on."""
 
     rewards: dict[str, Reward]
     """Name -> reward."""
@@ -35,4 +36,7 @@ class MixReward:
         parts = {f"{name}.{part}": value for name, score in scores.items() for part, value in score.parts.items()}
         value = sum(self.weights[name] * score.value for name, score in scores.items())
         verdicts = (score.verdict for score in scores.values() if score.verdict is not None)
-        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=next(verdicts, None))
+        routes = (score.route for score in scores.values() if score.route is not None)
+        return Score(
+            value=float(np.clip(value, 0, 1)), parts=parts, verdict=next(verdicts, None), route=next(routes, None)
+        )

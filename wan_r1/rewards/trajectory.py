@@ -9,12 +9,14 @@ last legal frame, so a longer legal prefix scores more, going back costs, and a 
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.fidelity import FidelityCheck, SceneFacts
+from wan_r1.rewards.route import route_of, way_gone
 from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Score, Task, Track, Verdict
@@ -84,7 +86,7 @@ class TrajectoryReward:
         parts["gate"] = parts["fidelity"] ** self.fidelity_power * parts["continuity"] ** self.continuity_power
         weighted = sum(getattr(self, name) * parts[name] for name in ("progress", "goal", "exact", "efficiency"))
         value = parts["gate"] * parts["penalty"] * weighted
-        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict)
+        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict, route=route_of(task, track))
 
 
 def _judge(task: Task, track: Track, facts: SceneFacts) -> Verdict:
@@ -110,18 +112,17 @@ def _hold_from(track: Track, frame: int) -> Track:
 
 
 def _efficiency(task: Task, track: Track) -> float:
-    """Length of the solution / length of the way gone, at most 1; steps below half the agent's size are not counted."""
-    box = next(iter(task.objects.values()))
-    points = track.points[0][track.seen[0]].astype(np.float64)
-    if not len(points):
+    """Length of the solution / length of the way gone, at most 1."""
+    way = way_gone(task, track)
+    if not len(way):
         return 0.0
-    gone, here = 0.0, points[0]
-    for point in points[1:]:
-        step = float(np.hypot(*((point - here) / (box.width, box.height))))
-        if step >= 0.5:
-            gone, here = gone + step, point
-    needed = float(np.hypot(*(np.diff(task.solution.points, axis=0) / (box.width, box.height)).T).sum())
-    return float(np.clip(needed / max(gone, 1e-9), 0, 1))
+    box = next(iter(task.objects.values()))
+    needed = _length(task.solution.points / (box.width, box.height))
+    return float(np.clip(needed / max(_length(way), 1e-9), 0, 1))
+
+
+def _length(points: NDArray[np.floating[Any]]) -> float:
+    return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.metrics.vr_bench import SCRIPT, VRBenchOptions, measure
+from wan_r1.rewards.route import route_of
 from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Score, Task
@@ -52,7 +53,8 @@ class PaperReward:
             "deviation": float(result.success) * max(0.0, 1 - (result.deviation or 0.0)),
         }
         value = sum(getattr(self, name) * part for name, part in parts.items())
-        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=family_of(task).judge(task, track))
+        verdict = family_of(task).judge(task, track)
+        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict, route=route_of(task, track))
 
 
 def _held(points: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.float32]:

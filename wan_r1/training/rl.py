@@ -40,6 +40,7 @@ from wan_r1.training.checkpoint import (
 from wan_r1.training.curriculum import hardest
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings, update_average
+from wan_r1.training.rollout_numbers import rollout_numbers
 from wan_r1.types import Task
 
 __all__ = ["RLSettings", "RLTrainer"]
@@ -81,6 +82,8 @@ class RLSettings:
     "decay of the average of the weights for each optimiser step; the average is evaluated and saved; 0: the weights"
     evaluate_every: int = 10
     "iterations between evaluations on validation tasks; 0 for none"
+    evaluate_raw: bool = False
+    "evaluates the weights beside their average, as validation_raw/*; it costs a second evaluation each time"
     checkpoint_every: int = 5
 
     def noises(self, sampler: SamplerSettings) -> int:
@@ -237,7 +240,7 @@ class RLTrainer:
         advantages = group_advantages(rewards).ravel()
         kept = np.repeat(groups_with_spread(rewards), self.settings.group_size)
         count = int(self.world.sum(float(kept.sum()))[0])
-        numbers = self._statistics(batches, rewards, kept)
+        numbers = self._numbers(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
         chosen = with_advantages(batches, advantages, kept, self.policy.device, first_row)
         step = partial(self._step, state, behaviour, iteration)
@@ -313,34 +316,21 @@ class RLTrainer:
             values = shuffled[self.world.rank * len(values) :][: len(values)]
         return values.reshape(-1, self.settings.group_size)
 
-    def _statistics(
-        self, batches: Sequence[RolloutBatch], rewards: Floats, kept: NDArray[np.bool_]
-    ) -> dict[str, float]:
-        scores = [score for batch in batches for score in batch.scores]
-        verdicts = [score.verdict for score in scores if score.verdict is not None]
-        solved = np.asarray([v.optimal for v in verdicts], dtype=np.float64)
-        sums = {
-            "reward/mean": float(np.mean([score.value for score in scores])),
-            "reward/spread": float(rewards.std(axis=1).mean()),
-            "rollout/em": float(solved.mean()) if len(solved) else 0.0,
-            "rollout/sr": float(np.mean([v.solved for v in verdicts])) if verdicts else 0.0,
-            "rollout/groups_kept": float(kept.mean()),
-        }
-        if len(solved) == rewards.size:
-            sums["rollout/pass_at_group"] = float(solved.reshape(rewards.shape).max(axis=1).mean())
-        for part in scores[0].parts:
-            sums[f"part/{part}"] = float(np.mean([score.parts[part] for score in scores]))
-        totals = self.world.sum(*sums.values())
-        return {name: total / self.world.size for name, total in zip(sums, totals, strict=True)}
+    def _numbers(self, batches: Sequence[RolloutBatch], rewards: Floats, kept: NDArray[np.bool_]) -> dict[str, float]:
+        mine = rollout_numbers([score for batch in batches for score in batch.scores], rewards, kept)
+        everywhere = self.world.gather_items([mine])
+        return {name: sum(each[name] for each in everywhere) / len(everywhere) for name in mine}
 
     def _evaluate(self, state: _State) -> dict[str, float]:
+        raw = self.evaluate(self.policy) if self.settings.evaluate_raw else {}
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
         if numbers.get("em", state.best) > state.best:
             state.best = numbers["em"]
             if self.world.is_main:
                 write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
-        return {f"validation/{name}": value for name, value in numbers.items()}
+        logged = {f"validation/{name}": value for name, value in numbers.items()}
+        return logged | {f"validation_raw/{name}": value for name, value in raw.items()}
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:

@@ -50,6 +50,8 @@ class SFTSettings:
     "decay of the average of the weights for each step; that average is evaluated and saved; 0 takes the weights"
     evaluate_every: int = 500
     "steps between evaluations on validation tasks; 0 for none"
+    evaluate_raw: bool = False
+    "evaluates the weights beside their average, as validation_raw/*; it costs a second evaluation each time"
     checkpoint_every: int = 250
     log_every: int = 10
 
@@ -151,9 +153,11 @@ class SFTTrainer:
         return self.world.sum(float(loss.detach()))[0]
 
     def _evaluate(self, state: _State) -> None:
+        raw = self.evaluate(self.policy) if self.settings.evaluate_raw else {}
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
-        self._record(state.done, {f"validation/{name}": value for name, value in numbers.items()})
+        logged = {f"validation/{name}": value for name, value in numbers.items()}
+        self._record(state.done, logged | {f"validation_raw/{name}": value for name, value in raw.items()})
         if numbers.get("em", state.best) > state.best:
             state.best = numbers["em"]
             if self.world.is_main:
