@@ -23,10 +23,9 @@ import torch
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.main import main as wan_r1
 from wan_r1.distributed import join_world
-from wan_r1.evaluation.evaluate import evaluate_policy
 from wan_r1.policies.tiny import TinySpec, build_tiny
 from wan_r1.policies.wan import WanConfig
-from wan_r1.rewards import ScorePool, TrajectoryReward
+from wan_r1.rewards import TrajectoryReward
 from wan_r1.tasks import make_tasks
 from wan_r1.tasks.scenes import random_scene
 from wan_r1.tasks.skins import SKINS
@@ -50,7 +49,8 @@ Built by `make tiny` (benchmarks/build_tiny.py), recipe recipes/sft/maze_tiny.to
 * Supervised fine-tuning: {demonstrations} demonstrations of level `tiny`, skin `plain`, train split, by a demonstrator
   who takes a wrong turn at a junction with chance {wrong_turns} (half of the videos reach the goal); {steps} steps
   of {batch} videos, {optimizer}, {minutes:.0f} minutes on two cores. Exact match on validation mazes by step: {curve}.
-* Held-out test mazes, 8-step ODE, one sample: {share:.3f} of {num_tasks} solved by a shortest way.
+* Held-out test mazes, one sample, 8 steps with Flow-CPS noise .7 in the first 7: {share:.3f} of {num_tasks} are
+  solved by a shortest way.
 
 | moves | solved | share |
 |---|---|---|
@@ -136,21 +136,17 @@ def check_autoencoder(base: Path) -> dict[str, float]:
     }
 
 
-def success_by_length(folder: Path, num_tasks: int) -> tuple[float, dict[int, tuple[int, int]]]:
-    """Exact matches on held-out mazes, and (solved, all) for each number of moves."""
-    policy = WanConfig(path=str(folder), train="nothing").load()
-    tasks = make_tasks("maze", 2, num_tasks, split="test")
-    with ScorePool(TrajectoryReward(), workers=0) as scorer:
-        exact = evaluate_policy(policy, tasks, scorer).em[:, 0]
+def success_by_length(exact: list[int]) -> dict[int, tuple[int, int]]:
+    """(solved, all) for each number of moves; exact: 1 or 0 for each task of the recipe's test section."""
     table: dict[int, tuple[int, int]] = {}
-    for task, hit in zip(tasks, exact, strict=True):
+    for task, hit in zip(make_tasks("maze", 2, len(exact), split="test"), exact, strict=True):
         moves = len(task.solution.points) - 1
         solved, count = table.get(moves, (0, 0))
-        table[moves] = (solved + int(hit), count + 1)
-    return float(exact.mean()), dict(sorted(table.items()))
+        table[moves] = (solved + hit, count + 1)
+    return dict(sorted(table.items()))
 
 
-def write_card(folder: Path, run: Path, num_tasks: int = 512) -> None:
+def write_card(folder: Path, run: Path) -> None:
     """The model card: data, steps, time, success by length of the way."""
     import tomllib
 
@@ -158,7 +154,8 @@ def write_card(folder: Path, run: Path, num_tasks: int = 512) -> None:
     metrics = [json.loads(line) for line in (run / "sft" / "metrics.jsonl").read_text().splitlines()]
     vae = json.loads((run / "vae_check.json").read_text())
     evaluations = [m for m in metrics if "validation/em" in m]
-    share, table = success_by_length(folder, num_tasks)
+    exact = [row[0] for row in json.loads((run / "sft" / "outcomes.json").read_text())["after"]]
+    table = success_by_length(exact)
     curve = ", ".join(f"{m['validation/em']:.3f} at {m['step']}" for m in evaluations)
     rows = "\n".join(f"| {moves} | {hit} of {count} | {hit / count:.2f} |" for moves, (hit, count) in table.items())
     text = CARD.format(
@@ -169,8 +166,8 @@ def write_card(folder: Path, run: Path, num_tasks: int = 512) -> None:
         batch=recipe["sft"]["batch_size"],
         optimizer=recipe["optimizer"]["name"],
         curve=curve,
-        num_tasks=num_tasks,
-        share=share,
+        num_tasks=len(exact),
+        share=sum(exact) / len(exact),
         rows=rows,
         **vae,
     )
