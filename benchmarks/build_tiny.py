@@ -48,7 +48,9 @@ Built by `make tiny` (benchmarks/build_tiny.py), recipe recipes/sft/maze_tiny.to
   out blurred.
 * Supervised fine-tuning: {demonstrations} demonstrations of level `tiny`, skin `plain`, train split, by a demonstrator
   who takes a wrong turn at a junction with chance {wrong_turns} (half of the videos reach the goal); {steps} steps
-  of {batch} videos, {optimizer}, {minutes:.0f} minutes on two cores. Exact match on validation mazes by step: {curve}.
+  of {batch} videos, {optimizer}, {minutes:.0f} minutes on two cores. Exact match on validation mazes
+  (ODE of 8 steps) by step: {curve}. What more of it
+  brings: docs/results.md, SFT continued.
 * Held-out test mazes, one sample, 8 steps with Flow-CPS noise .7 in the first 7: {share:.3f} of {num_tasks} are
   solved by a shortest way.
 
