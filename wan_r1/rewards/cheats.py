@@ -1,7 +1,7 @@
 """The zoo: honest videos and cheating videos of a task, drawn from its own first frame and sprites.
 
-A video is a motion (where the agent is in each frame) on a stage (what else is shown). Honest videos are the solution
-in many guises; a cheat has a false motion, a false stage, or one of each.
+A video is a motion (where the agent, and what it moves, is in each frame) on a stage (what else is shown). Honest
+videos are the solution in many guises; a cheat has a false motion, a false stage, or one of each.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks import family_of
-from wan_r1.tasks.draw import draw_sprites, walk_positions
+from wan_r1.rewards.box_cheats import BOX_MOTIONS
+from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
+from wan_r1.tasks import MovesObjects, family_of
+from wan_r1.tasks.draw import MOTION_SHARE, draw_sprites, walk_positions
 from wan_r1.trackers.scene import without_objects
 from wan_r1.types import Box, Sprite, Task
 
@@ -23,7 +25,8 @@ __all__ = ["DISTURBANCES", "MOTIONS", "PREFIXES", "STAGES", "Example", "Kind", "
 Kind = Literal["honest", "prefix", "unranked", "cheat"]
 Video = NDArray[np.uint8]
 Points = NDArray[np.float32]
-Layers = list[tuple[Sprite, Points]]
+Joint = NDArray[np.float32]
+"""Points [T, 2 O] of all objects: x and y of the agent, then of each other object."""
 
 PREFIXES = (25, 50, 75)
 """Per cent of the way after which an honest video stops and rests."""
@@ -46,10 +49,11 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Set:
-    """What is on stage: a still background [H, W, 3], the agent's sprite, and layers drawn below and above it."""
+    """What is on stage: a still background [H, W, 3], sprites of agent and other objects, layers below and above."""
 
     background: Video
     agent: Sprite
+    others: tuple[Sprite, ...] = ()
     below: tuple[tuple[Sprite, Points], ...] = ()
     above: tuple[tuple[Sprite, Points], ...] = ()
 
@@ -60,24 +64,25 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
         raise ConfigError(f"num_frames: {num_frames}; the zoo needs at least 9 to show its motions")
     rng = np.random.default_rng([seed, task.seed % 2**32])
     yield from honest(task, num_frames, rng)
-    walk = walk_positions(task.solution.points, num_frames, None, _aspect(task))
-    for motion, move in MOTIONS.items():
-        points = move(task, walk)
-        if motion in MAY_BE_LEGAL and _is_legal(task, points):
+    walk = walk_positions(_joint_way(task), num_frames, None, _aspect(task))
+    pushes = walk.shape[1] > 2
+    for motion in (*MOTIONS, *(BOX_MOTIONS if pushes else ())):
+        points = _moved(task, motion, walk)
+        if motion in MAY_BE_LEGAL and _is_legal(task, points[:, :2]):
             continue
-        for stage, build in STAGES.items():
+        for stage, build in (STAGES | (BOX_STAGES if pushes else {})).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
                 continue
             name = motion if not false_stage else stage if not false_motion else f"{motion}+{stage}"
-            yield Example(name=name, kind="cheat", video=_perform(build(task, points), points))
+            yield Example(name=name, kind="cheat", video=_perform(build(task, points[:, :2]), points))
 
 
 def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Example]:
     """The solution in many guises, its prefixes, and videos too disturbed to be ranked."""
     family, size = family_of(task), max(task.first_frame.shape[:2])
-    stage = _Set(background=without_objects(task), agent=task.sprites["agent"])
-    exact = _perform(stage, walk_positions(task.solution.points, num_frames, None, _aspect(task)))
+    stage, way = _plain(task, task.solution.points), _joint_way(task)
+    exact = _perform(stage, walk_positions(way, num_frames, None, _aspect(task)))
     yield Example(name="exact", kind="honest", video=exact)
     yield Example(name="exact_long", kind="honest", video=_walk(stage, task, 2 * num_frames - 1, 1.0))
     yield Example(name="waits", kind="honest", video=_walk(stage, task, num_frames, 0.6, wait=True))
@@ -92,20 +97,30 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
         kind: Kind = "unranked" if name in UNRANKED else "honest"
         yield Example(name=name, kind=kind, video=disturb(exact, rng))
     for per_cent in PREFIXES:
-        points = _until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), task.solution.points)
+        points = _until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), way)
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
 
 
 def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
     """The solution in `share` of the frames, at the start of the video or after a wait."""
     moving = max(2, round(share * num_frames))
-    walk = _until(np.linspace(0, 1, moving), task.solution.points)
+    walk = _until(np.linspace(0, 1, moving), _joint_way(task))
     rest = num_frames - moving
     return _perform(stage, np.pad(walk, ((rest, 0) if wait else (0, rest), (0, 0)), mode="edge"))
 
 
-def _perform(stage: _Set, points: Points) -> Video:
-    return draw_sprites(stage.background, [*stage.below, (stage.agent, points), *stage.above])
+def _perform(stage: _Set, points: Joint) -> Video:
+    others = [(sprite, points[:, 2 * index : 2 * index + 2]) for index, sprite in enumerate(stage.others, start=1)]
+    layers = [*stage.below, *others, (stage.agent, points[:, :2]), *stage.above]
+    return draw_sprites(stage.background, layers)
+
+
+def _joint_way(task: Task) -> Joint:
+    """The solution [N, 2 O], with what its agent moves."""
+    points, family = task.solution.points, family_of(task)
+    if not isinstance(family, MovesObjects):
+        return points
+    return np.concatenate([points, family.follow(task, task.solution).reshape(len(points), -1)], axis=1)
 
 
 def _aspect(task: Task) -> float:
@@ -143,40 +158,28 @@ def _in_sizes(task: Task, steps: Points) -> NDArray[np.float64]:
     return np.asarray(np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height))
 
 
-def _until(shares: NDArray[np.float64], points: Points) -> Points:
-    """Points [T, 2] at shares [T] in [0, 1] of the way along a polyline."""
-    along = np.concatenate([[0.0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
-    return np.stack([np.interp(shares * along[-1], along, points[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
-
-
-# ------------------------------------------------------------------------------------------- disturbances
-
-UNRANKED = ("noise40", "flicker")
-
-
-def _noise(video: Video, rng: np.random.Generator, sigma: float) -> Video:
-    return (video + rng.normal(0, sigma, video.shape)).round().clip(0, 255).astype(np.uint8)
-
-
-def _flicker(video: Video, rng: np.random.Generator) -> Video:
-    light = rng.integers(-60, 61, len(video))[:, None, None, None]
-    return (video.astype(int) + light).clip(0, 255).astype(np.uint8)
-
-
-DISTURBANCES: dict[str, Callable[[Video, np.random.Generator], Video]] = {
-    "dark8": lambda video, rng: (video.astype(int) - 8).clip(0, 255).astype(np.uint8),
-    "noise12": lambda video, rng: _noise(video, rng, 12),
-    "low_contrast": lambda video, rng: (video * 0.9 + 12).round().astype(np.uint8),
-    "blur": lambda video, rng: np.stack(
-        [cv2.GaussianBlur(frame, (0, 0), video.shape[2] / 256 + 0.3) for frame in video]
-    ),
-    "noise40": lambda video, rng: _noise(video, rng, 40),
-    "flicker": _flicker,
-}
-"""What happens to the whole picture of an honest video."""
+def _until(shares: NDArray[np.float64], points: Joint) -> Joint:
+    """Points [T, 2 O] at shares [T] in [0, 1] of the agent's way along a polyline [N, 2 O]."""
+    along = np.concatenate([[0.0], np.hypot(*np.diff(points[:, :2], axis=0).T).cumsum()])
+    return np.stack([np.interp(shares * along[-1], along, column) for column in points.T], axis=1).astype(np.float32)
 
 
 # ------------------------------------------------------------------------------------------------ motions
+
+
+def _moved(task: Task, motion: str, walk: Joint) -> Joint:
+    """All objects in a motion, given the solution."""
+    if motion in BOX_MOTIONS:
+        return BOX_MOTIONS[motion](walk)
+    agent, *others = (walk[:, column : column + 2] for column in range(0, walk.shape[1], 2))
+    move = MOTIONS[motion]
+    moved = [move(task, each) if motion in TOGETHER else each for each in others]
+    return np.concatenate([move(task, agent), *moved], axis=1)
+
+
+def _frame_at(walk: Points, share: float) -> int:
+    """The last frame that shows at most this share of the way of an object that moves along."""
+    return int(share * int(MOTION_SHARE * (len(walk) - 1)))
 
 
 def _straight(task: Task, walk: Points) -> Points:
@@ -197,7 +200,7 @@ def _jump(task: Task, walk: Points) -> Points:
 
 
 def _two_jumps(task: Task, walk: Points) -> Points:
-    middle = _until(np.asarray([0.5]), task.solution.points)[0]
+    middle = walk[_frame_at(walk, 0.5)]
     third = np.arange(len(walk))[:, None] * 3 // len(walk)
     return np.asarray(np.where(third == 0, walk[0], np.where(third == 1, middle, walk[-1])))
 
@@ -220,7 +223,7 @@ def _leave(task: Task, walk: Points) -> Points:
 def _step_off(task: Task, walk: Points) -> Points:
     """Reach the goal and go back by one agent's size in the last frames."""
     size = 1 / float(_in_sizes(task, np.diff(task.solution.points, axis=0)).sum())
-    return np.concatenate([walk[:-2], _until(np.asarray([1 - size] * 2), task.solution.points)])
+    return np.concatenate([walk[:-2], walk[[_frame_at(walk, 1 - size)] * 2]])
 
 
 def _gone_at_the_end(task: Task, walk: Points) -> Points:
@@ -261,17 +264,21 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "sweep": _sweep,
     "in_the_wall": _in_the_wall,
 }
-"""Where the agent is in each frame [T, 2]; all but `exact` are false, those in MAY_BE_LEGAL where they break a rule."""
+"""Where the agent is in each frame [T, 2], given the solution; all but `exact` are false, or may be (MAY_BE_LEGAL)."""
 
 MAY_BE_LEGAL = ("straight", "direct", "in_the_wall")
 """On an open floor these may be honest videos, which are left out."""
+
+TOGETHER = ("frozen", "straight", "teleport", "two_jumps", "leave", "step_off")
+"""Motions in which the other objects do likewise; in all others they move as in the solution."""
 
 
 # ------------------------------------------------------------------------------------------------- stages
 
 
 def _plain(task: Task, points: Points) -> _Set:
-    return _Set(background=without_objects(task), agent=task.sprites["agent"])
+    others = tuple(task.sprites[name] for name in task.objects if name != "agent")
+    return _Set(background=without_objects(task), agent=task.sprites["agent"], others=others)
 
 
 def _still(point: tuple[float, float], num_frames: int) -> Points:
@@ -285,9 +292,19 @@ def _clone_at_start(task: Task, points: Points) -> _Set:
 
 def _clone_at_goal(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
-    clone = _still(task.goals[0].center, len(points))
-    clone[0] = np.nan
-    return replace(plain, below=((plain.agent, clone),))
+    return replace(plain, below=((plain.agent, _from_second(task.goals[0].center, len(points))),))
+
+
+def _box_at_goal(task: Task, points: Points) -> _Set:
+    plain = _plain(task, points)
+    return replace(plain, below=((plain.others[0], _from_second(task.goals[0].center, len(points))),))
+
+
+def _from_second(point: tuple[float, float], num_frames: int) -> Points:
+    """Still, from the second frame on."""
+    points = _still(point, num_frames)
+    points[0] = np.nan
+    return points
 
 
 def _goal_moved(task: Task, points: Points) -> _Set:
@@ -374,3 +391,6 @@ STAGES: dict[str, Callable[[Task, Points], _Set]] = {
     "agent_of_ground": _background_agent,
 }
 """What else is shown; all but `plain` are false."""
+
+BOX_STAGES: dict[str, Callable[[Task, Points], _Set]] = {"box_at_goal": _box_at_goal}
+"""Further false stages for tasks with boxes."""

@@ -3,17 +3,19 @@
 from typing import Any
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks.family import Family, task_seed
+from wan_r1.tasks.family import Family, MovesObjects, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
+from wan_r1.tasks.sokoban import SokobanFamily
 from wan_r1.tasks.trapfield import TrapfieldFamily
 from wan_r1.types import Task
 
-__all__ = ["FAMILIES", "Family", "family_of", "make_family", "make_task", "make_tasks", "task_seed"]
+__all__ = ["FAMILIES", "Family", "MovesObjects", "family_of", "make_family", "make_task", "make_tasks", "task_seed"]
 
 FAMILIES: dict[str, Any] = {
     "maze": MazeFamily,
     "trapfield": TrapfieldFamily,
+    "sokoban": SokobanFamily,
     "irregular_maze": IrregularMazeFamily,
 }
 """Name -> class of each family; a new family is one folder and one line here."""

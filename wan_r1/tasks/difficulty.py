@@ -9,9 +9,11 @@ from wan_r1.errors import ConfigError
 __all__ = [
     "MAZE_LEVELS",
     "ROAD_LEVELS",
+    "SOKOBAN_LEVELS",
     "TRAPFIELD_LEVELS",
     "MazeLevel",
     "RoadLevel",
+    "SokobanLevel",
     "TrapfieldLevel",
     "level_named",
 ]
@@ -126,6 +128,31 @@ ROAD_LEVELS: dict[str, RoadLevel] = {
     "easy": RoadLevel(size_px=1024, road_px=60, spacing=0.30, min_nodes=4),
     "medium": RoadLevel(size_px=1024, road_px=50, spacing=0.20, min_nodes=6),
     "hard": RoadLevel(size_px=1024, road_px=36, spacing=0.15, min_nodes=7),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SokobanLevel:
+    """Parameters of a sokoban level."""
+
+    blocks: int
+    """Side of the board in blocks, with the walls around it."""
+    wall_share: float
+    """Probability that an inner block is a wall."""
+    cell_px: int
+    """Native pixels for each block."""
+    min_moves: int | None = None
+    max_moves: int | None = None
+    """Bounds of the solution length in moves; None places everything at random, as VR-Bench does."""
+    blocks_per_frame: float | None = None
+    """Speed of solution videos; None spreads the motion over the video."""
+
+
+SOKOBAN_LEVELS: dict[str, SokobanLevel] = {
+    "tiny": SokobanLevel(blocks=10, wall_share=0.15, cell_px=8, min_moves=4, max_moves=15, blocks_per_frame=1.0),
+    "easy": SokobanLevel(blocks=5, wall_share=0.10, cell_px=64),
+    "medium": SokobanLevel(blocks=8, wall_share=0.10, cell_px=64),
+    "hard": SokobanLevel(blocks=12, wall_share=0.10, cell_px=64),
 }
 
 

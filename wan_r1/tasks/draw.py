@@ -157,15 +157,15 @@ def walk_positions(points: Points, num_frames: int, step: float | None, aspect: 
     """Where the agent is in each frame, [num_frames, 2], walking a polyline [N, 2] at constant speed, then resting.
 
     Args:
-        points: the polyline in image units.
+        points: the polyline in image units; further columns (what moves along with the agent) are interpolated too.
         num_frames: T.
         step: way for each frame in picture widths; None spreads the way over MOTION_SHARE of the frames.
         aspect: picture height / width, so that speed is measured in pixels.
     """
-    pixels = points.astype(np.float64) * (1.0, aspect)
+    pixels = points[:, :2].astype(np.float64) * (1.0, aspect)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(pixels, axis=0).T))])
     if step is None:
         moving = max(1, int(MOTION_SHARE * (num_frames - 1)))
         step = along[-1] / moving
     way = np.minimum(np.arange(num_frames) * step, along[-1])
-    return np.stack([np.interp(way, along, points[:, k]) for k in (0, 1)], axis=1).astype(np.float32)
+    return np.stack([np.interp(way, along, column) for column in points.T], axis=1).astype(np.float32)

@@ -1,13 +1,13 @@
 """The protocol that every task family implements."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.types import Path, Task, Track, Verdict
 
-__all__ = ["Family", "task_seed"]
+__all__ = ["Family", "MovesObjects", "task_seed"]
 
 
 class Family(Protocol):
@@ -26,6 +26,15 @@ class Family(Protocol):
 
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts: what the track shows, by the rules of this family."""
+        ...
+
+
+@runtime_checkable
+class MovesObjects(Protocol):
+    """What a family has besides if its agent moves other objects."""
+
+    def follow(self, task: Task, path: Path) -> NDArray[np.float32]:
+        """Where the other objects are, [N, objects, 2], while the agent is at each point [N, 2] of a path."""
         ...
 
 

@@ -57,15 +57,14 @@ SKINS: dict[str, Skin] = {
             ),
             "trapfield_goal": Look(shape="disk", color=(68, 255, 68), scale=0.72, word="green circle"),
             "trapfield_agent": Look(shape="disk", color=(68, 68, 255), scale=0.76, word="blue circle"),
-            "box": Look(
-                shape="square",
-                color=(178, 120, 62),
-                accent=(120, 76, 34),
-                texture="grid",
-                scale=0.84,
-                word="wooden box",
+            "sokoban_wall": Look(
+                shape="tile", color=(116, 116, 116), accent=(94, 94, 94), texture="grid", word="grey wall"
             ),
-            "target": Look(shape="ring", color=(0, 128, 0), scale=0.8, word="green ring"),
+            "sokoban_agent": Look(shape="disk", color=(47, 133, 246), word="blue circle"),
+            "box": Look(shape="tile", color=(254, 231, 90), accent=(205, 186, 54), texture="grid", word="yellow box"),
+            "target": Look(
+                shape="tile", color=(253, 120, 120), accent=(207, 89, 88), texture="grid", word="red square"
+            ),
             "road": Look(shape="tile", color=(255, 255, 255), word="white road"),
             "ground": Look(shape="tile", color=(0, 0, 0), word="black ground"),
             "traveller": Look(shape="disk", color=(20, 255, 0), scale=0.8, word="green circle"),
@@ -116,11 +115,11 @@ SKINS: dict[str, Skin] = {
             ),
             "box": Look(
                 shape="square",
-                color=(232, 198, 70),
-                accent=(180, 140, 30),
+                color=(122, 74, 36),
+                accent=(88, 50, 22),
                 texture="stripes",
                 scale=0.86,
-                word="straw bale",
+                word="brown crate",
             ),
             "target": Look(
                 shape="tile", color=(250, 250, 250), accent=(20, 20, 20), texture="checker", word="chequered tile"
@@ -188,11 +187,11 @@ SKINS: dict[str, Skin] = {
             "trap": Look(shape="tile", color=(200, 40, 30), accent=(120, 20, 20), texture="bricks", word="lava crack"),
             "box": Look(
                 shape="square",
-                color=(90, 170, 190),
-                accent=(50, 110, 126),
+                color=(80, 210, 235),
+                accent=(50, 150, 175),
                 texture="grid",
                 scale=0.84,
-                word="teal block",
+                word="cyan block",
             ),
             "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
             "road": Look(shape="tile", color=(112, 116, 120), word="grey road"),

@@ -64,6 +64,9 @@ SOLID_ALPHA = 0.6
 MAX_UNLIKE = 6.0
 """Mean difference in grey levels up to which two patches count as the same ground."""
 
+MIN_VISIBLE = 0.1
+"""Share of an object's box that must be visible around it, to tell what it stands on."""
+
 COMPARED_PIXELS = 150
 """Pixels, about, by which two patches are compared."""
 
@@ -85,8 +88,8 @@ class Template:
     kernels [n, m, m] and mixing [n, 4]: the kernel [m, m, 4] of (a S, a) as a sum of n products, 1 for one colour.
     inside [m, m]: 1 where the sprite is. near [k, k]: the same and one pixel around it; ring [k, k]: weights around it,
     which add to 1. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
-    scene. contrast [h, w]: squared difference of the background to the sprite's mean colour, not below MIN_CONTRAST.
-    weight: sum of a^2.
+    scene, and most its maximum. contrast [h, w]: squared difference of the background to the sprite's mean colour, not
+    below MIN_CONTRAST. weight: sum of a^2.
     """
 
     kernels: Floats
@@ -95,6 +98,7 @@ class Template:
     near: NDArray[np.bool_]
     ring: Floats
     energy: Floats
+    most: float
     contrast: Floats
     weight: float
 
@@ -110,7 +114,8 @@ class Scene:
 
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r,
     c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
-    height): the picture in shrunken pixels, not rounded; templates: name of each object -> Template.
+    height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
+    that look alike; alike: the same names -> names of all objects that look like it.
     """
 
     factor: int
@@ -121,6 +126,7 @@ class Scene:
     tiles: Floats
     tile_tolerance: Floats
     templates: dict[str, Template]
+    alike: dict[str, tuple[str, ...]]
 
 
 @functools.lru_cache(maxsize=8)
@@ -140,6 +146,7 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
     contrast = cv2.dilate(background, cross).astype(np.float32) - cv2.erode(background, cross)
     flat = np.flatnonzero(contrast.max(axis=2) < FLAT_CONTRAST)
     tiles = tile_means(background)
+    alike = _alike(task)
     work_scale = (scale[0] / factor, scale[1] / factor)
     return Scene(
         factor=factor,
@@ -149,8 +156,17 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         flat=flat[:: max(1, len(flat) // NOISE_PIXELS)],
         tiles=tiles,
         tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
-        templates={name: _template(task.sprites[name], work_scale, floats) for name in task.objects},
+        templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
+        alike=alike,
     )
+
+
+def _alike(task: Task) -> dict[str, tuple[str, ...]]:
+    groups: dict[tuple[bytes, bytes], list[str]] = {}
+    for name in task.objects:
+        sprite = task.sprites[name]
+        groups.setdefault((sprite.rgb.tobytes(), sprite.alpha.tobytes()), []).append(name)
+    return {names[0]: tuple(names) for names in groups.values()}
 
 
 def shrink(picture: Picture, factor: int) -> Picture:
@@ -227,7 +243,8 @@ def without_objects(task: Task) -> Picture:
     """The first frame with its objects taken out.
 
     What lies below an object is copied from the place, a whole number of object boxes away, that looks most like its
-    visible surroundings (on a board: another empty cell); if nothing does, it is filled in smoothly from around.
+    visible surroundings (on a board: another empty cell). An object that hides its whole box stands on the sprite
+    "floor", if the task has one. If all this fails, the place is filled in smoothly from around.
     """
     picture = task.first_frame.copy()
     for name, box in task.objects.items():
@@ -239,6 +256,8 @@ def without_objects(task: Task) -> Picture:
             continue
         hidden = alpha > HIDDEN_ALPHA
         likeness = _best_lookalike(picture, hidden, top, left)
+        if likeness is None and "floor" in task.sprites and _hides_all(hidden):
+            likeness = _resized(task.sprites["floor"].rgb, h, w)
         if likeness is None:
             picture = _filled_in(picture, task.sprites[name], box)
         else:
@@ -260,11 +279,15 @@ def _filled_in(picture: Picture, sprite: Sprite, box: Box) -> Picture:
     return np.asarray(cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
 
 
+def _hides_all(hidden: NDArray[np.bool_]) -> bool:
+    return bool(hidden.mean() > 1 - MIN_VISIBLE)
+
+
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:
     """The median of the patches, on the lattice of (top, left), that agree best with the visible part of this one."""
     h, w = hidden.shape
     rows, cols = np.nonzero(~hidden)
-    if len(rows) < 0.1 * hidden.size:
+    if _hides_all(hidden):
         return None
     lattice = picture[top % h :, left % w :]
     lattice = lattice[: lattice.shape[0] // h * h, : lattice.shape[1] // w * w]
@@ -307,6 +330,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         near=cv2.dilate(inside, BLOCK) > 0,
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.asarray(energy, dtype=np.float32),
+        most=float(energy.max()),
         contrast=np.maximum(contrast, MIN_CONTRAST * energy.max() / weight).astype(np.float32),
         weight=weight,
     )

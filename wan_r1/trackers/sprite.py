@@ -7,6 +7,7 @@ a ring around it. It is 1 for a perfect instance and at most 0 where only backgr
 of the same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
+from wan_r1.trackers.linking import Found, link_instances
 from wan_r1.trackers.scene import (
     MIN_CONTRAST,
     TILE_PX,
@@ -25,7 +27,7 @@ from wan_r1.trackers.scene import (
     shrink,
     tile_means,
 )
-from wan_r1.types import Box, Task, Track
+from wan_r1.types import Task, Track
 from wan_r1.video import check_video
 
 __all__ = ["Observation", "SpriteTracker"]
@@ -41,7 +43,6 @@ SUM = np.ones((1, 3), np.float32)
 
 Video = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Found = list[tuple[float, float, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -93,7 +94,7 @@ class SpriteTracker:
             found += part
             changes.append(changed)
             lights.append(light)
-        track = _link(found, task, scene.size)
+        track = link_instances(found, task, scene.alike, scene.size)
         return Observation(track=track, changes=np.concatenate(changes), light=np.concatenate(lights))
 
     def _observe_chunk(self, video: Video, scene: Scene) -> tuple[list[dict[str, Found]], Floats, Floats]:
@@ -120,37 +121,102 @@ class SpriteTracker:
         if noise > 0:
             over = cv2.subtract(over, np.full(4, 2 * noise))
         busy = cv2.blur(cv2.transform(over, SUM), (3, 3))
-        return {
-            name: self._instances(frame, over, busy, noise, scene.background, template)
+        candidates = [
+            candidate
             for name, template in scene.templates.items()
-        }
+            for candidate in self._candidates(frame, busy, noise, scene, name, template)
+        ]
+        if len(scene.templates) > 1:
+            candidates = _undisputed(candidates, scene)
+        return {name: self._confirmed(candidates, over, scene, name) for name in scene.templates}
 
-    def _instances(
-        self, frame: Video, over: Video, busy: Video, noise: float, background: Video, template: Template
-    ) -> Found:
-        contrast = float(np.sqrt(template.energy.max() / template.weight))
-        busy = cv2.threshold(busy, CHANGED * contrast, 255, cv2.THRESH_BINARY)[1]
+    def _candidates(
+        self, frame: Video, busy: Video, noise: float, scene: Scene, name: str, template: Template
+    ) -> Iterator["_Candidate"]:
+        """Where a template explains what changed, the best first."""
+        level = CHANGED * float(np.sqrt(template.most / template.weight))
+        busy = cv2.threshold(busy, level, 255, cv2.THRESH_BINARY)[1]
         least = 0.2 * float(template.inside.sum())
-        found: Found = []
         places: list[tuple[int, int]] = []
-        while len(places) < MAX_INSTANCES and cv2.countNonZero(busy) > least:
+        score = matched = np.zeros((0, 0), np.float32)
+        first = last = _window(busy, template.reach)
+        while len(places) < MAX_INSTANCES - 1 + len(scene.alike[name]) and cv2.countNonZero(busy) > least:
+            if not places:
+                score, matched = _match(frame, noise, scene.background, template, first, self.min_amplitude)
+            else:
+                last = _window(busy, template.reach)
+                _forbid(score, places[-1], first, template)
+            part = tuple(
+                slice(inner.start - outer.start, inner.stop - outer.start)
+                for inner, outer in zip(last, first, strict=True)
+            )
+            here = score[part]
+            y, x = divmod(int(here.argmax()), here.shape[1])
+            if here[y, x] < self.min_score:
+                break
+            places.append((last[0].start + y, last[1].start + x))
+            dx, dy = _peak_offset(here, y, x)
+            _erase(busy, places[-1], template)
+            yield _Candidate(
+                name=name,
+                place=places[-1],
+                offset=(dx, dy),
+                score=float(here[y, x]),
+                amplitude=float(matched[part][y, x] / template.energy[places[-1]]),
+            )
+
+    def _confirmed(self, candidates: list["_Candidate"], over: Video, scene: Scene, name: str) -> Found:
+        """The candidates of a template with little change around them that others leave unexplained.
+
+        Those beyond the number of objects must be clearer, or they are trails of an imprecise decoder.
+        """
+        template, expected = scene.templates[name], len(scene.alike[name])
+        others = [candidate for candidate in candidates if candidate.name != name]
+        over = over.copy() if others else over
+        for other in others:
+            _erase(over, other.place, scene.templates[other.name])
+        found: Found = []
+        for candidate in candidates:
+            amplitude, least = self._limits(len(found) >= expected)
+            if candidate.name != name or candidate.amplitude < amplitude or candidate.score < least:
+                continue
             if found:  # an explained change is no change around the next instance
                 _erase(over, (round(found[-1][1]), round(found[-1][0])), template)
-            window = _window(busy, template.reach)
-            amplitude, least_score = self._limits(bool(found))
-            score = _match(frame, noise, background, template, window, amplitude)
-            _forbid(score, places, window, template)
-            y, x = divmod(int(score.argmax()), score.shape[1])
-            place = (window[0].start + y, window[1].start + x)
-            quality = float(score[y, x]) - RING_WEIGHT * _around(over, place, template)
-            if score[y, x] < least_score:
-                break
-            places.append(place)
-            _erase(busy, place, template)
-            if quality >= least_score:
-                dx, dy = _peak_offset(score, y, x)
-                found.append((place[1] + dx, place[0] + dy, min(quality, 1.0)))
+            quality = candidate.score - RING_WEIGHT * _around(over, candidate.place, template)
+            if quality >= least:
+                (row, col), (dx, dy) = candidate.place, candidate.offset
+                found.append((col + dx, row + dy, min(quality, 1.0)))
         return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    """A place (row, col) where a template explains what changed, with its sub-pixel offset (x, y)."""
+
+    name: str
+    place: tuple[int, int]
+    offset: tuple[float, float]
+    score: float
+    amplitude: float
+
+
+def _undisputed(candidates: list[_Candidate], scene: Scene) -> list[_Candidate]:
+    """Candidates without those in a place that another template explains better; two kinds share no place."""
+    kept: list[_Candidate] = []
+    for candidate in sorted(candidates, key=lambda each: -each.score):
+        gap = _gap(scene.templates[candidate.name])
+        rivals = (other for other in kept if other.name != candidate.name)
+        if all(
+            np.hypot(*np.subtract(candidate.place, other.place)) >= min(gap, _gap(scene.templates[other.name]))
+            for other in rivals
+        ):
+            kept.append(candidate)
+    return kept
+
+
+def _gap(template: Template) -> float:
+    """Least distance in pixels of two instances."""
+    return max(1.0, APART * float(template.inside.any(axis=0).sum()))
 
 
 def _noise(changed: Video, scene: Scene) -> float:
@@ -175,8 +241,11 @@ def _window(busy: Video, reach: int) -> tuple[slice, slice]:
 
 def _match(
     frame: Video, noise: float, background: Video, template: Template, window: tuple[slice, slice], least: float
-) -> Floats:
-    """Share of the contrast explained, for each centre pixel of a window; -1 where the amplitude is below `least`."""
+) -> tuple[Floats, Floats]:
+    """Share of the contrast explained, and amplitude times contrast, for each centre pixel of a window.
+
+    The share is -1 where the amplitude is below `least` or the background hides the sprite.
+    """
     below = background[window].astype(np.float32)
     difference = frame[window].astype(np.float32) - below
     lifted = cv2.transform(difference * below, SUM)
@@ -186,9 +255,8 @@ def _match(
     within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.inside.sum()
     energy = template.energy[window]
     score = (2 * matched - np.maximum(within, 0)) / np.maximum(energy, 1.0)
-    absent = (energy < MIN_CONTRAST * template.energy.max()) | (matched < least * energy)
-    score[absent] = -1
-    return np.asarray(score, dtype=np.float32)
+    score[(energy < MIN_CONTRAST * template.most) | (matched < least * energy)] = -1
+    return np.asarray(score, dtype=np.float32), matched
 
 
 def _correlate(picture: Floats, kernel: Floats) -> Floats:
@@ -215,13 +283,11 @@ def _overlap(
     return (here[0], here[1]), (part[0], part[1])
 
 
-def _forbid(score: Floats, places: list[tuple[int, int]], window: tuple[slice, slice], template: Template) -> None:
+def _forbid(score: Floats, place: tuple[int, int], window: tuple[slice, slice], template: Template) -> None:
     """No second instance near a place (row, col) that was looked at already; changes `score` in place."""
-    gap = max(1.0, APART * float(template.inside.any(axis=0).sum()))
-    for y, x in places:
-        rows = np.arange(score.shape[0])[:, None] + window[0].start - y
-        cols = np.arange(score.shape[1])[None] + window[1].start - x
-        score[rows**2 + cols**2 < gap**2] = -1
+    rows = np.arange(score.shape[0])[:, None] + window[0].start - place[0]
+    cols = np.arange(score.shape[1])[None] + window[1].start - place[1]
+    score[rows**2 + cols**2 < _gap(template) ** 2] = -1
 
 
 def _erase(picture: Video, place: tuple[int, int], template: Template) -> None:
@@ -250,38 +316,3 @@ def _hide(changes: Floats, instances: dict[str, Found], scene: Scene) -> None:
         for x, y, _ in found:
             top, left = max(0, int(y - reach) // TILE_PX), max(0, int(x - reach) // TILE_PX)
             changes[top : int(y + reach) // TILE_PX + 1, left : int(x + reach) // TILE_PX + 1] = np.nan
-
-
-def _link(found: list[dict[str, Found]], task: Task, size: tuple[float, float]) -> Track:
-    """One track for each object: of several instances those on the smoothest way."""
-    names = tuple(task.objects)
-    shape = (len(names), len(found))
-    points = np.full((*shape, 2), np.nan, dtype=np.float32)
-    scores, copies = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
-    for row, name in enumerate(names):
-        copies[row] = [len(instances[name]) for instances in found]
-        seen = np.flatnonzero(copies[row])
-        instances = [np.asarray(found[t][name]) for t in seen]
-        for each in instances:
-            each[:, :2] = (each[:, :2] + 0.5) / size
-        chosen = _smoothest(instances, seen, task.objects[name]) if (copies[row] > 1).any() else [0] * len(seen)
-        for t, each, index in zip(seen, instances, chosen, strict=True):
-            points[row, t], scores[row, t] = each[index, :2], each[index, 2]
-    return Track(objects=names, points=points, seen=copies > 0, copies=copies, scores=scores, unit="image")
-
-
-def _smoothest(instances: list[NDArray[np.float64]], frames: NDArray[np.int64], start: Box) -> list[int]:
-    """Index of one instance (x, y, score) per frame: least squared steps, in object sizes, and missing scores."""
-    scale = np.asarray([start.width, start.height])
-    cost, back = np.zeros(1), []
-    before, last = np.asarray([start.center]), -1
-    for each, t in zip(instances, frames, strict=True):
-        steps = np.square((each[:, None, :2] - before[None]) / scale).sum(axis=2) / (t - last)
-        total = steps + cost[None] + 2 * (1 - each[:, 2:])
-        back.append(total.argmin(axis=1))
-        cost, before, last = total.min(axis=1), each[:, :2], int(t)
-    index, chosen = int(cost.argmin()), []
-    for pointers in reversed(back):
-        chosen.append(index)
-        index = int(pointers[index])
-    return chosen[::-1]

@@ -15,6 +15,7 @@ from wan_r1.errors import DatasetError, VideoError
 from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.reading import StateReader
+from wan_r1.tasks.vr_bench.sokoban import read_sokoban, write_sokoban
 from wan_r1.tasks.vr_bench.trapfield import read_trapfield, write_trapfield
 from wan_r1.types import Task
 from wan_r1.video import read_image
@@ -27,6 +28,7 @@ READERS: dict[str, Callable[[StateReader, Picture], Task]] = {
     "maze": read_maze,
     "trapfield": read_trapfield,
     "pathfinder": read_irregular_maze,
+    "sokoban": read_sokoban,
 }
 """Game of a state file -> how to read it."""
 
@@ -34,6 +36,7 @@ WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
     "maze": write_maze,
     "trapfield": write_trapfield,
     "irregular_maze": write_irregular_maze,
+    "sokoban": write_sokoban,
 }
 """Family of a task -> how to write it."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.grid import Cell
 
-__all__ = ["StateReader", "check_render", "check_shape", "read_cell", "read_grid"]
+__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "read_cell", "read_grid"]
 
 MAX_CELLS = 1000  # rows or columns; far above any benchmark board
 
@@ -41,6 +41,13 @@ class StateReader:
     def at(self, key: str) -> "StateReader":
         """A reader of the object below a key."""
         return StateReader(self.path, self.get(key), f"{self.key}.{key}" if self.key else key)
+
+    def each(self, key: str) -> list["StateReader"]:
+        """Readers of the objects in the list below a key."""
+        values, place = self.get(key), f"{self.key}.{key}" if self.key else key
+        if not isinstance(values, list):
+            raise self.error(key, "a list", values)
+        return [StateReader(self.path, value, f"{place}[{index}]") for index, value in enumerate(values)]
 
     def integer(self, key: str, least: int = 0) -> int:
         """A whole number that is not below `least`."""
@@ -99,7 +106,12 @@ def read_grid(state: StateReader, highest: int) -> NDArray[np.int64]:
 
 def read_cell(state: StateReader, name: str, shape: tuple[int, ...]) -> Cell:
     """The cell of an entity, inside a board of this shape."""
-    place = state.at("entities").at(name).at("grid_pos")
+    return cell_at(state.at("entities").at(name), shape)
+
+
+def cell_at(entity: StateReader, shape: tuple[int, ...]) -> Cell:
+    """The cell of an entity that was found already."""
+    place = entity.at("grid_pos")
     row, col = place.integer("row"), place.integer("col")
     if row >= shape[0] or col >= shape[1]:
         raise place.error("", f"a cell inside the grid of {shape[0]} x {shape[1]}", place.values)

@@ -1,0 +1,283 @@
+"""Rules of sokoban: the agent walks on the floor and pushes boxes, one at a time, onto the targets.
+
+The states of the game are a graph whose edges are moves. What a frame shows is a pose: a place near a state, or on the
+way from one state to the next, in which agent and box move together if the move is a push. A frame is legal if it is
+near a pose, and if that pose can be reached from the one before by no more moves than an honest agent makes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.tasks.grid import STEPS, Cell
+from wan_r1.tasks.presence import at_point, doubled, lost
+from wan_r1.tasks.sokoban.generate import SokobanState
+from wan_r1.tasks.sokoban.solve import SolutionTable, State, move, solution_table, state_of
+from wan_r1.tasks.walk import AT_CELL, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
+from wan_r1.types import Task, Track, Verdict, Violation
+
+__all__ = ["Pose", "judge", "moves_between", "poses_at"]
+
+OVERLAP = 0.6
+"""Two objects that are less than this far apart in rows and in columns, in cells, cover each other."""
+
+GRIP = 0.45
+"""Cells by which the distance of agent and box during a push may differ from one cell, in rows and in columns."""
+
+MAX_STEP = 3.0
+"""Longest way in cells between two frames that can still be followed; the way around one wall or box has 4."""
+
+UNSEEN_DETOUR = 1.5
+"""Moves by which the way may be longer than a straight line if the objects were not seen in between: who blinks while
+it passes through a box may not claim to have walked around it."""
+
+Grid = NDArray[np.int8]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pose:
+    """What a frame shows: the share in [0, 1] of the move from state near to state far that is done, and cells off it.
+
+    A pose in a state has near = far. A push keeps its direction, so its share may be above .5; that of a walk is not.
+    """
+
+    near: State
+    far: State
+    share: float
+    off: float
+
+    @property
+    def is_push(self) -> bool:
+        """Whether a box moves too."""
+        return self.near[1] != self.far[1]
+
+    @property
+    def state(self) -> State | None:
+        """The state that the game is in; None on the way between two."""
+        if self.share <= AT_CELL:
+            return self.near
+        return self.far if self.share >= 1 - AT_CELL else None
+
+    @property
+    def boxes(self) -> tuple[Cell, ...] | None:
+        """Where the boxes stand, whatever the agent does; None during a push."""
+        return self.near[1] if not self.is_push else self.state[1] if self.state else None
+
+
+def judge(task: Task, track: Track) -> Verdict:
+    """The facts about a track of "agent" and of every box through the level `task.state`.
+
+    Optimal is any solution with the fewest pushes and, among those, the fewest moves.
+    """
+    level: SokobanState = task.state
+    start = state_of(level.start, level.boxes)
+    table = solution_table(level.grid, level.targets, len(level.boxes))
+    names = list(task.objects)
+    rows = [track.objects.index(name) for name in names]
+    cells = track.points[rows].astype(np.float64)[..., ::-1] * level.grid.shape - 0.5
+    seen: NDArray[np.bool_] = np.logical_and.reduce(track.seen[rows])
+    cap = min(MAX_STEP, step_cap(cells[0, seen], int(table.moves(start)), len(seen)))
+    poses, broken = _poses(level, cells, seen, cap)
+    broken += _lost(cells, track.seen[rows])
+    violations = [at_point(track, violation, names[number]) for number, violation in broken]
+    for name, row in zip(names, rows, strict=True):
+        violations += [at_point(track, violation, name) for violation in doubled(track.copies[row])]
+    violations.sort(key=lambda violation: violation.frame)
+    end = violations[0].frame if violations else len(seen)
+    legal = [pose for frame, pose in poses.items() if frame < end]
+    arrived = [pose.boxes is not None and set(pose.boxes) <= set(level.targets) for pose in legal]
+    progress = _progress(legal[-1], start, table) if legal else 0.0
+    if any(arrived) and not arrived[-1]:
+        progress *= LEFT_THE_GOAL
+    solved = not violations and bool(arrived) and arrived[-1] and len(seen) > 1
+    optimal = solved and _made(level.grid, start, legal) == (table.moves(start), table.pushes(start))
+    return Verdict(solved=solved, optimal=optimal, progress=progress, violations=tuple(violations))
+
+
+def _poses(
+    level: SokobanState, cells: Points, seen: NDArray[np.bool_], cap: float
+) -> tuple[dict[int, Pose], list[tuple[int, Violation]]]:
+    """Frame -> pose up to the first broken rule, and that with the number of the object that broke it.
+
+    cells [O, T, 2]: agent and boxes as (row, col); seen [T]: frames that show all of them.
+    """
+    grid, start = level.grid, state_of(level.start, level.boxes)
+    before, last = Pose(near=start, far=start, share=0.0, off=0.0), -1
+    place = np.asarray([level.start, *level.boxes], dtype=np.float64)
+    poses: dict[int, Pose] = {}
+    for frame in map(int, np.flatnonzero(seen)):
+        limit = cap * (frame - last) + STEP_SLACK if frame else STEP_SLACK
+        here = cells[:, frame]
+        if frame - last > 1:
+            limit = min(limit, float(np.hypot(*(here[0] - place[0]))) + UNSEEN_DETOUR)
+        pose = next((each for each in poses_at(grid, here) if _way(grid, before, each, limit) <= limit), None)
+        if pose is None:
+            kind, number = _broken(grid, before, here, np.hypot(*(here - place).T), limit)
+            return poses, [(number, Violation(kind=kind, frame=frame))]
+        poses[frame], before, last, place = pose, pose, frame, here
+    return poses, []
+
+
+def _lost(cells: Points, seen: NDArray[np.bool_]) -> Iterator[tuple[int, Violation]]:
+    """Objects that are gone for too long, by number; a box that is hidden by the agent is overlapped. seen: [O, T]."""
+    for violation in lost(np.logical_and.reduce(seen)):
+        frame, missing = violation.frame, np.flatnonzero(~seen[:, violation.frame])
+        number = int(missing[0]) if len(missing) else 0
+        hidden = frame > 0 and np.abs(cells[0, frame] - cells[number, frame - 1]).max() < OVERLAP
+        yield number, replace(violation, kind="box_overlap") if hidden else violation
+
+
+def poses_at(grid: Grid, places: Points) -> Iterator[Pose]:
+    """The poses that objects at places [O, 2] (agent first, in cells) may be in, the nearest first."""
+    agent, boxes = places[0], places[1:]
+    found = [pose for pose in (_rest(grid, agent, boxes), *_pushes(grid, agent, boxes)) if pose is not None]
+    yield from sorted((pose for pose in found if pose.off <= OFF_FLOOR), key=lambda pose: pose.off)
+
+
+def _rest(grid: Grid, agent: Points, boxes: Points) -> Pose | None:
+    """The boxes stand on cells and the agent is somewhere on the floor between them."""
+    cells = np.rint(boxes)
+    off = float(np.hypot(*(boxes - cells).T).max())
+    stand = _cells(cells)
+    if off > OFF_FLOOR or len(set(stand)) < len(stand) or not all(_is_floor(grid, cell) for cell in stand):
+        return None
+    place = place_at(_with_boxes(grid, stand), float(agent[0]), float(agent[1]))
+    near, far = state_of(place.near, stand), state_of(place.far, stand)
+    return Pose(near=near, far=far, share=place.share, off=max(off, place.off))
+
+
+def _pushes(grid: Grid, agent: Points, boxes: Points) -> Iterator[Pose]:
+    """The agent is right behind a box, and both are on the way to the next cell; the other boxes stand."""
+    stand = _cells(np.rint(boxes))
+    away = np.hypot(*(boxes - np.rint(boxes)).T)
+    for number, box in enumerate(boxes):
+        apart = box - agent
+        axis = int(np.abs(apart).argmax())
+        sign = 1 if apart[axis] > 0 else -1
+        step = (sign, 0) if axis == 0 else (0, sign)
+        if np.abs(apart - step).max() > GRIP:
+            continue
+        middle = (agent + box + step) / 2  # of what both say about where the box is
+        along = middle[axis] * sign
+        share = float(along - np.floor(along))
+        base = np.rint(middle)
+        base[axis] = np.floor(along) * sign
+        near = state_of(_cells([base - step])[0], [*stand[:number], _cells([base])[0], *stand[number + 1 :]])
+        box_off = box - base - share * np.asarray(step)
+        agent_off = agent - base - (share - 1) * np.asarray(step)
+        off = max(np.hypot(*box_off), np.hypot(*agent_off), *np.delete(away, number))
+        far = move(grid, near, step) if _is_floor(grid, near[0]) and near[0] not in near[1] else None
+        if far is not None and far[1] != near[1]:
+            yield Pose(near=near, far=far, share=share, off=float(off))
+
+
+def _cells(places: Points | Sequence[Points]) -> list[Cell]:
+    return [(int(row), int(col)) for row, col in places]
+
+
+def _is_floor(grid: Grid, cell: Cell) -> bool:
+    return 0 <= cell[0] < grid.shape[0] and 0 <= cell[1] < grid.shape[1] and bool(grid[cell] == 0)
+
+
+def _with_boxes(grid: Grid, boxes: Sequence[Cell]) -> Grid:
+    blocked = grid.copy()
+    for box in boxes:
+        blocked[box] = 1
+    return blocked
+
+
+def _way(grid: Grid, before: Pose, pose: Pose, limit: float) -> float:
+    """Moves, and shares of moves, from one pose to another; infinite if clearly above `limit`.
+
+    A push goes in its own direction only, except that an unfinished one may be given up.
+    """
+    done = before.is_push and before.state == before.far
+    if (before.near, before.far) == (pose.near, pose.far) and not done:
+        return abs(pose.share - before.share)
+    if (before.near, before.far) == (pose.far, pose.near):
+        return 1 - pose.share - before.share
+    starts = {before.far: 1 - before.share} | ({} if done else {before.near: before.share})
+    ends = {pose.near: pose.share} if pose.is_push else {pose.far: 1 - pose.share} | {pose.near: pose.share}
+    best = np.inf
+    for start, first in starts.items():
+        for end, rest in ends.items():
+            made = moves_between(grid, start, end, int(min(limit, best) - first - rest) + 1)
+            if made is not None:
+                best = min(best, first + made[0] + rest)
+    return float(best)
+
+
+def moves_between(grid: Grid, start: State, end: State, limit: int) -> tuple[int, int] | None:
+    """(moves, pushes) of a shortest way between two states; None if it has more than `limit` moves."""
+    if start == end:
+        return 0, 0
+    reached, front = {start}, {start: 0}
+    for moves in range(1, limit + 1):
+        following: dict[State, int] = {}
+        for state, pushes in front.items():
+            for step in STEPS:
+                after = move(grid, state, step)
+                if after is None or after in reached:
+                    continue
+                pushed = pushes + (after[1] != state[1])
+                if after == end:
+                    return moves, pushed
+                if _least_moves(after, end) <= limit - moves:
+                    reached.add(after)
+                    following[after] = pushed
+        front = following
+    return None
+
+
+def _least_moves(state: State, other: State) -> int:
+    """Moves that no way between two states can do without: of the agent, and of the sum of all boxes."""
+    apart = [abs(state[0][axis] - other[0][axis]) for axis in (0, 1)]
+    boxes = [abs(sum(box[axis] for box in state[1]) - sum(box[axis] for box in other[1])) for axis in (0, 1)]
+    return max(sum(apart), sum(boxes))
+
+
+def _broken(grid: Grid, before: Pose, here: Points, steps: Points, limit: float) -> tuple[str, int]:
+    """Which rule a frame breaks, and which object (0: the agent) breaks it.
+
+    here [O, 2]: where the objects are; steps [O]: how far they moved.
+    """
+    for number, place in enumerate(here):
+        if place_at(grid, float(place[0]), float(place[1])).off > OFF_FLOOR:
+            return "through_wall", number
+    for number, place in enumerate(here[1:], start=1):
+        if (np.abs(here[:number] - place).max(axis=1) < OVERLAP).any():
+            return "box_overlap", number
+    if steps.max() > limit:
+        return "teleport", int(steps.argmax())
+    agent, stand = before.far if before.share > 0.5 else before.near
+    moved = np.asarray([np.hypot(*(np.asarray(stand) - box).T).min() for box in here[1:]])
+    if moved.max() > OFF_FLOOR:
+        return "box_moved_alone", int(moved.argmax()) + 1
+    made = moves_between(grid, (agent, ()), (_cells([np.rint(here[0])])[0], ()), int(limit) + 2)
+    if made is None:
+        return "through_wall", 0
+    return ("teleport", 0) if made[0] > limit else ("box_overlap", int(np.hypot(*(here[1:] - here[0]).T).argmin()) + 1)
+
+
+def _progress(pose: Pose, start: State, table: SolutionTable) -> float:
+    """Share of the moves to go that are done in a pose; 0 where there is no solution or a longer one than at first."""
+    between = float(np.clip((pose.share - TREMBLE) / (1 - 2 * TREMBLE), 0, 1))
+    parts = ((pose.near, 1 - between), (pose.far, between))
+    left = sum(weight * table.moves(state) for state, weight in parts if weight > 0)
+    return float(np.clip(1 - left / table.moves(start), 0, 1))
+
+
+def _made(grid: Grid, start: State, poses: Sequence[Pose]) -> tuple[float, float]:
+    """Moves and pushes that were made; half-way excursions that never reach a cell do not count."""
+    moves, pushes, here = 0.0, 0.0, start
+    for pose in poses:
+        state = pose.state
+        if state is not None and state != here:
+            made = moves_between(grid, here, state, grid.size)
+            if made is None:
+                return np.inf, np.inf
+            moves, pushes, here = moves + made[0], pushes + made[1], state
+    return moves, pushes
