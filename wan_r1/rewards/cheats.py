@@ -6,6 +6,7 @@ in many guises; a cheat has a false motion, a false stage, or one of each.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -51,6 +52,10 @@ class _Set:
     above: tuple[tuple[Sprite, Points], ...] = ()
 
 
+Move = Callable[[Task, Points], Points]
+Build = Callable[[Task, Points], _Set]
+
+
 def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Iterator[Example]:
     """All honest and cheating videos of a task; `pairs` adds each false motion on each false stage."""
     if num_frames < 9:
@@ -58,10 +63,8 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     rng = np.random.default_rng([seed, task.seed % 2**32])
     yield from honest(task, num_frames, rng)
     walk = walk_positions(task.solution.points, num_frames, None, _aspect(task))
-    for motion, move in MOTIONS.items():
-        if motion == "straight" and _is_straight(task):
-            continue
-        for stage, build in STAGES.items():
+    for motion, move in _motions(task).items():
+        for stage, build in _stages(task).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
                 continue
@@ -91,6 +94,33 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
     for per_cent in PREFIXES:
         points = _until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), task.solution.points)
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
+
+
+def _motions(task: Task) -> dict[str, Move]:
+    """The motions that make sense for a task, and those that its family adds by `false_ways(task)`."""
+    found = {name: move for name, move in MOTIONS.items() if name != "straight" or not _is_straight(task)}
+    false_ways = getattr(family_of(task), "false_ways", None)
+    for name, path in false_ways(task).items() if false_ways else ():
+        found[name] = partial(_go_along, path.points)
+    return found
+
+
+def _stages(task: Task) -> dict[str, Build]:
+    """The stages that make sense for a task, and those that its family adds by `false_scenes(task)`."""
+    has_walls = getattr(task.state, "grid", None) is not None
+    found = {name: build for name, build in STAGES.items() if name != "walls_erased" or has_walls}
+    false_scenes = getattr(family_of(task), "false_scenes", None)
+    for name, background in false_scenes(task).items() if false_scenes else ():
+        found[name] = partial(_before, background)
+    return found
+
+
+def _go_along(way: Points, task: Task, walk: Points) -> Points:
+    return walk_positions(way, len(walk), None, _aspect(task))
+
+
+def _before(background: Video, task: Task, points: Points) -> _Set:
+    return _Set(background=background, agent=task.sprites["agent"])
 
 
 def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
@@ -224,7 +254,7 @@ def _in_the_wall(task: Task, walk: Points) -> Points:
     return aside
 
 
-MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
+MOTIONS: dict[str, Move] = {
     "exact": lambda task, walk: walk,
     "frozen": lambda task, walk: np.repeat(walk[:1], len(walk), axis=0),
     "straight": _straight,
@@ -275,11 +305,9 @@ def _goal_on_agent(task: Task, points: Points) -> _Set:
 
 
 def _walls_erased(task: Task, points: Points) -> _Set:
-    """Every wall becomes the ground below the agent's start; needs a board (`state.grid`), else nothing is erased."""
+    """Every wall becomes the ground below the agent's start; only for boards (`state.grid`)."""
     plain = _plain(task, points)
-    grid = getattr(task.state, "grid", None)
-    if grid is None:
-        return plain
+    grid = task.state.grid
     background = plain.background.copy()
     ground = _cut(plain.background, task.objects["agent"])
     for row, col in np.argwhere(grid == 1):
@@ -288,7 +316,7 @@ def _walls_erased(task: Task, points: Points) -> _Set:
     return replace(plain, background=background)
 
 
-def _scaled(factor: float) -> Callable[[Task, Points], _Set]:
+def _scaled(factor: float) -> Build:
     def build(task: Task, points: Points) -> _Set:
         plain = _plain(task, points)
         sizes = [max(1, round(factor * length)) for length in plain.agent.alpha.shape]
@@ -331,7 +359,7 @@ def _paint(picture: Video, box: Box, patch: Video) -> None:
     region[:] = cv2.resize(patch, region.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-STAGES: dict[str, Callable[[Task, Points], _Set]] = {
+STAGES: dict[str, Build] = {
     "plain": _plain,
     "clone_at_start": _clone_at_start,
     "clone_at_goal": _clone_at_goal,

@@ -72,9 +72,9 @@ class FidelityCheck:
         centers_y, centers_x = (np.arange(rows) + 0.5) / rows, (np.arange(cols) + 0.5) / cols
         inside_y = (centers_y > box.y) & (centers_y < box.y + box.height)
         inside_x = (centers_x > box.x) & (centers_x < box.x + box.width)
-        part = changes[:, inside_y][:, :, inside_x].reshape(len(changes), -1)
-        if not part.shape[1]:
-            return np.zeros(len(changes), dtype=bool)
+        inside_y[min(max(int(box.center[1] * rows), 0), rows - 1)] = True  # a small box lies in one tile
+        inside_x[min(max(int(box.center[0] * cols), 0), cols - 1)] = True
+        part = np.maximum(changes[:, inside_y][:, :, inside_x].reshape(len(changes), -1), 0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a box under an object has no visible tile: NaN
             return np.asarray(np.nan_to_num(np.nanmean(part, axis=1)) > self.tolerance)

@@ -5,11 +5,12 @@ from typing import Any
 from wan_r1.errors import ConfigError
 from wan_r1.tasks.family import Family, task_seed
 from wan_r1.tasks.maze import MazeFamily
+from wan_r1.tasks.maze3d import Maze3DFamily
 from wan_r1.types import Task
 
 __all__ = ["FAMILIES", "Family", "family_of", "make_family", "make_task", "make_tasks", "task_seed"]
 
-FAMILIES: dict[str, Any] = {"maze": MazeFamily}
+FAMILIES: dict[str, Any] = {"maze": MazeFamily, "maze3d": Maze3DFamily}
 """Name -> class of each family; a new family is one folder and one line here."""
 
 

@@ -18,6 +18,9 @@ SUPERSAMPLE = 8
 MOTION_SHARE = 0.85
 """Share of a video that shows motion when no speed is asked for; the rest shows the agent at its goal."""
 
+RIM = 0.084
+"""Share of a sprite's width that its rim takes, both sides together: that of the ball on VR-Bench's 3D mazes."""
+
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
@@ -59,8 +62,11 @@ def _texture(look: Look, px: int) -> NDArray[np.float32]:
     rgb = np.broadcast_to(np.asarray(look.color, np.float32), (px, px, 3)).copy()
     if look.accent is None or look.texture == "plain":
         return rgb
-    marks = _marks(look.texture, px * SUPERSAMPLE).astype(np.float32)
-    amount = cv2.resize(marks, (px, px), interpolation=cv2.INTER_AREA)[..., None]
+    if look.texture == "rim":
+        amount = 1 - shape_alpha(look.shape, px, look.scale * (1 - RIM))[..., None]
+    else:
+        marks = _marks(look.texture, px * SUPERSAMPLE).astype(np.float32)
+        amount = cv2.resize(marks, (px, px), interpolation=cv2.INTER_AREA)[..., None]
     blended: NDArray[np.float32] = rgb * (1 - amount) + np.asarray(look.accent, np.float32) * amount
     return blended
 
@@ -79,7 +85,7 @@ def _marks(texture: str, side: int) -> NDArray[np.bool_]:
         return np.asarray((x + y) * 3 % 1 < 0.5)
     if texture == "checker":
         return np.asarray((np.floor(x * 2) + np.floor(y * 2)) % 2 == 1)
-    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, bricks, dots, stripes or checker")
+    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, rim, bricks, dots, stripes or checker")
 
 
 @functools.lru_cache(maxsize=512)

@@ -19,7 +19,7 @@ class Look:
     accent: RGB | None = None
     """Colour of the texture marks, the gridline of a tile, or the eye of a sprite."""
     texture: str = "plain"
-    """plain, grid, bricks, dots, stripes or checker."""
+    """plain, grid, rim, bricks, dots, stripes or checker."""
     scale: float = 1.0
     """Size of the shape as a share of the cell."""
     word: str = ""
@@ -37,7 +37,7 @@ class Skin:
     agent: Look
     extra: dict[str, Look] = field(default_factory=dict)
     """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
-    cube and ladder (maze3d)."""
+    cube, ladder, start_cube, goal_cube, and ball where it does not look like the agent (maze3d)."""
 
 
 SKINS: dict[str, Skin] = {
@@ -62,8 +62,13 @@ SKINS: dict[str, Skin] = {
             "target": Look(shape="ring", color=(0, 128, 0), scale=0.8, word="green ring"),
             "road": Look(shape="tile", color=(235, 235, 235), word="white road"),
             "ground": Look(shape="tile", color=(0, 0, 0), word="black ground"),
-            "cube": Look(shape="tile", color=(96, 156, 222), word="blue cubes"),
-            "ladder": Look(shape="tile", color=(150, 94, 40), word="brown ladders"),
+            "cube": Look(shape="tile", color=(136, 136, 136), word="grey cubes"),
+            "ladder": Look(shape="tile", color=(0, 0, 0), word="black ladders"),
+            "start_cube": Look(shape="tile", color=(68, 68, 255), word="blue cube"),
+            "goal_cube": Look(shape="tile", color=(255, 68, 68), word="red cube"),
+            "ball": Look(
+                shape="disk", color=(255, 215, 0), accent=(255, 140, 0), texture="rim", scale=0.76, word="gold ball"
+            ),
         },
     ),
     "night": Skin(
@@ -94,6 +99,8 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(18, 20, 32), word="night-blue ground"),
             "cube": Look(shape="tile", color=(84, 92, 150), word="slate-blue cubes"),
             "ladder": Look(shape="tile", color=(226, 180, 60), word="golden ladders"),
+            "start_cube": Look(shape="tile", color=(52, 150, 100), word="green cube"),
+            "goal_cube": Look(shape="tile", color=(232, 84, 70), word="red cube"),
         },
     ),
     "meadow": Skin(
@@ -121,6 +128,8 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(56, 128, 62), word="green meadow"),
             "cube": Look(shape="tile", color=(120, 178, 90), word="green cubes"),
             "ladder": Look(shape="tile", color=(120, 74, 36), word="wooden ladders"),
+            "start_cube": Look(shape="tile", color=(80, 120, 220), word="blue cube"),
+            "goal_cube": Look(shape="tile", color=(250, 250, 250), word="white cube"),
         },
     ),
     "brick": Skin(
@@ -144,6 +153,11 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(134, 62, 46), word="brick-red ground"),
             "cube": Look(shape="tile", color=(190, 96, 74), word="brick cubes"),
             "ladder": Look(shape="tile", color=(60, 60, 70), word="iron ladders"),
+            "start_cube": Look(shape="tile", color=(236, 196, 110), word="yellow cube"),
+            "goal_cube": Look(shape="tile", color=(40, 90, 200), word="blue cube"),
+            "ball": Look(
+                shape="disk", color=(40, 160, 90), accent=(16, 90, 50), texture="rim", scale=0.76, word="green ball"
+            ),
         },
     ),
     "candy": Skin(
@@ -167,6 +181,8 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(236, 150, 190), word="pink ground"),
             "cube": Look(shape="tile", color=(244, 150, 196), word="pink cubes"),
             "ladder": Look(shape="tile", color=(110, 60, 30), word="chocolate ladders"),
+            "start_cube": Look(shape="tile", color=(140, 190, 250), word="sky-blue cube"),
+            "goal_cube": Look(shape="tile", color=(60, 190, 130), word="mint cube"),
         },
     ),
     "slate": Skin(
@@ -188,8 +204,10 @@ SKINS: dict[str, Skin] = {
             "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
             "road": Look(shape="tile", color=(168, 172, 176), word="grey road"),
             "ground": Look(shape="tile", color=(44, 46, 52), word="black ground"),
-            "cube": Look(shape="tile", color=(140, 146, 152), word="grey cubes"),
+            "cube": Look(shape="tile", color=(70, 76, 88), word="dark cubes"),
             "ladder": Look(shape="tile", color=(206, 92, 24), word="orange ladders"),
+            "start_cube": Look(shape="tile", color=(90, 170, 190), word="teal cube"),
+            "goal_cube": Look(shape="tile", color=(60, 190, 90), word="green cube"),
         },
     ),
 }

@@ -16,7 +16,10 @@ from wan_r1.tasks.presence import at_point, doubled, lost
 from wan_r1.types import Track, Verdict, Violation
 
 __all__ = [
+    "AT_CELL",
     "LEFT_THE_GOAL",
+    "STEP_SLACK",
+    "TREMBLE",
     "Place",
     "cell_of",
     "judge_walk",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
+from wan_r1.tasks.vr_bench.maze3d import read_maze3d, write_maze3d
 from wan_r1.tasks.vr_bench.reading import StateReader
 from wan_r1.types import Task
 from wan_r1.video import read_image
@@ -21,10 +22,10 @@ __all__ = ["READERS", "WRITERS", "image_path_of", "read_state", "write_state"]
 
 Picture = NDArray[np.uint8]
 
-READERS: dict[str, Callable[[StateReader, Picture], Task]] = {"maze": read_maze}
+READERS: dict[str, Callable[[StateReader, Picture], Task]] = {"maze": read_maze, "maze3d": read_maze3d}
 """Game of a state file -> how to read it."""
 
-WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {"maze": write_maze}
+WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {"maze": write_maze, "maze3d": write_maze3d}
 """Family of a task -> how to write it."""
 
 
