@@ -6,6 +6,7 @@ from wan_r1.errors import ConfigError
 from wan_r1.tasks.family import Family, MovesObjects, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
+from wan_r1.tasks.maze3d import Maze3DFamily
 from wan_r1.tasks.sokoban import SokobanFamily
 from wan_r1.tasks.trapfield import TrapfieldFamily
 from wan_r1.types import Task
@@ -17,6 +18,7 @@ FAMILIES: dict[str, Any] = {
     "trapfield": TrapfieldFamily,
     "sokoban": SokobanFamily,
     "irregular_maze": IrregularMazeFamily,
+    "maze3d": Maze3DFamily,
 }
 """Name -> class of each family; a new family is one folder and one line here."""
 

@@ -7,10 +7,12 @@ from typing import TypeVar
 from wan_r1.errors import ConfigError
 
 __all__ = [
+    "MAZE3D_LEVELS",
     "MAZE_LEVELS",
     "ROAD_LEVELS",
     "SOKOBAN_LEVELS",
     "TRAPFIELD_LEVELS",
+    "Maze3DLevel",
     "MazeLevel",
     "RoadLevel",
     "SokobanLevel",
@@ -153,6 +155,34 @@ SOKOBAN_LEVELS: dict[str, SokobanLevel] = {
     "easy": SokobanLevel(blocks=5, wall_share=0.10, cell_px=64),
     "medium": SokobanLevel(blocks=8, wall_share=0.10, cell_px=64),
     "hard": SokobanLevel(blocks=12, wall_share=0.10, cell_px=64),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maze3DLevel:
+    """Parameters of a 3D-maze level."""
+
+    grid: tuple[int, int, int]
+    """Size of the grid in cubes."""
+    segments: tuple[int, int]
+    """Least and most segments (walks of two cubes, ladders of three) of the main way."""
+    branches: tuple[int, int]
+    """Least and most side branches."""
+    native_px: int
+    """Side of the picture."""
+    all_ways: bool = False
+    """Start anywhere and go in all directions; otherwise from the near corner to the far top only, as VR-Bench does."""
+    cubes_per_frame: float | None = None
+    """Speed of solution videos; None spreads the motion over the video."""
+
+
+MAZE3D_LEVELS: dict[str, Maze3DLevel] = {
+    "tiny": Maze3DLevel(
+        grid=(5, 5, 4), segments=(2, 5), branches=(2, 3), native_px=80, all_ways=True, cubes_per_frame=1.0
+    ),
+    "easy": Maze3DLevel(grid=(6, 6, 5), segments=(5, 7), branches=(3, 4), native_px=740),
+    "medium": Maze3DLevel(grid=(8, 8, 7), segments=(5, 7), branches=(3, 4), native_px=740),
+    "hard": Maze3DLevel(grid=(10, 10, 9), segments=(5, 7), branches=(3, 4), native_px=740),
 }
 
 

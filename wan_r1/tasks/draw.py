@@ -18,6 +18,9 @@ SUPERSAMPLE = 8
 MOTION_SHARE = 0.85
 """Share of a video that shows motion when no speed is asked for; the rest shows the agent at its goal."""
 
+RIM = 0.084
+"""Share of a sprite's width that its rim takes, both sides together: that of the ball on VR-Bench's 3D mazes."""
+
 Picture = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
@@ -59,8 +62,11 @@ def _texture(look: Look, px: int) -> NDArray[np.float32]:
     rgb = np.broadcast_to(np.asarray(look.color, np.float32), (px, px, 3)).copy()
     if look.accent is None or look.texture == "plain":
         return rgb
-    marks = _marks(look.texture, px * SUPERSAMPLE).astype(np.float32)
-    amount = cv2.resize(marks, (px, px), interpolation=cv2.INTER_AREA)[..., None]
+    if look.texture == "rim":
+        amount = 1 - shape_alpha(look.shape, px, look.scale * (1 - RIM))[..., None]
+    else:
+        marks = _marks(look.texture, px * SUPERSAMPLE).astype(np.float32)
+        amount = cv2.resize(marks, (px, px), interpolation=cv2.INTER_AREA)[..., None]
     blended: NDArray[np.float32] = rgb * (1 - amount) + np.asarray(look.accent, np.float32) * amount
     return blended
 
@@ -82,7 +88,7 @@ def _marks(texture: str, side: int) -> NDArray[np.bool_]:
     if texture == "cross":  # two strokes over the middle half of a cell, as on VR-Bench's plain traps
         x, y = x - 0.5, y - 0.5
         return np.asarray((np.minimum(np.abs(x - y), np.abs(x + y)) < 0.035) & (np.abs(x + y) + np.abs(x - y) < 0.54))
-    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, bricks, dots, stripes, checker or cross")
+    raise ConfigError(f"texture {texture!r}: unknown; use plain, grid, rim, bricks, dots, stripes, checker or cross")
 
 
 @functools.lru_cache(maxsize=512)

@@ -19,7 +19,7 @@ class Look:
     accent: RGB | None = None
     """Colour of the texture marks, the gridline of a tile, or the eye of a sprite."""
     texture: str = "plain"
-    """plain, grid, bricks, dots, stripes, checker or cross."""
+    """plain, grid, rim, bricks, dots, stripes, checker or cross."""
     scale: float = 1.0
     """Size of the shape as a share of the cell."""
     word: str = ""
@@ -37,8 +37,8 @@ class Skin:
     agent: Look
     extra: dict[str, Look] = field(default_factory=dict)
     """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
-    cube and ladder (maze3d); and a game's own floor, goal or agent under <game>_<thing>, where VR-Bench's plain skin of
-    that game has other colours (irregular_maze: traveller and destination)."""
+    cube, ladder, start_cube, goal_cube and ball (maze3d); and a game's own floor, goal or agent under <game>_<thing>,
+    where VR-Bench's plain skin of that game has other colours (irregular_maze: traveller and destination)."""
 
 
 SKINS: dict[str, Skin] = {
@@ -69,8 +69,13 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(0, 0, 0), word="black ground"),
             "traveller": Look(shape="disk", color=(20, 255, 0), scale=0.8, word="green circle"),
             "destination": Look(shape="disk", color=(255, 0, 0), scale=0.8, word="red circle"),
-            "cube": Look(shape="tile", color=(96, 156, 222), word="blue cubes"),
-            "ladder": Look(shape="tile", color=(150, 94, 40), word="brown ladders"),
+            "cube": Look(shape="tile", color=(136, 136, 136), word="grey cubes"),
+            "ladder": Look(shape="tile", color=(0, 0, 0), word="black ladders"),
+            "start_cube": Look(shape="tile", color=(68, 68, 255), word="blue cube"),
+            "goal_cube": Look(shape="tile", color=(255, 68, 68), word="red cube"),
+            "ball": Look(
+                shape="disk", color=(255, 215, 0), accent=(255, 140, 0), texture="rim", scale=0.76, word="gold ball"
+            ),
         },
     ),
     "night": Skin(
@@ -101,6 +106,8 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(18, 20, 32), word="night-blue ground"),
             "cube": Look(shape="tile", color=(84, 92, 150), word="slate-blue cubes"),
             "ladder": Look(shape="tile", color=(226, 180, 60), word="golden ladders"),
+            "start_cube": Look(shape="tile", color=(52, 150, 100), word="green cube"),
+            "goal_cube": Look(shape="tile", color=(232, 84, 70), word="red cube"),
         },
     ),
     "meadow": Skin(
@@ -129,6 +136,8 @@ SKINS: dict[str, Skin] = {
             "destination": Look(shape="tile", color=(250, 250, 250), word="white square"),
             "cube": Look(shape="tile", color=(120, 178, 90), word="green cubes"),
             "ladder": Look(shape="tile", color=(120, 74, 36), word="wooden ladders"),
+            "start_cube": Look(shape="tile", color=(80, 120, 220), word="blue cube"),
+            "goal_cube": Look(shape="tile", color=(250, 250, 250), word="white cube"),
         },
     ),
     "brick": Skin(
@@ -152,6 +161,11 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(170, 84, 62), word="brick-red ground"),
             "cube": Look(shape="tile", color=(190, 96, 74), word="brick cubes"),
             "ladder": Look(shape="tile", color=(60, 60, 70), word="iron ladders"),
+            "start_cube": Look(shape="tile", color=(236, 196, 110), word="yellow cube"),
+            "goal_cube": Look(shape="tile", color=(40, 90, 200), word="blue cube"),
+            "ball": Look(
+                shape="disk", color=(40, 160, 90), accent=(16, 90, 50), texture="rim", scale=0.76, word="green ball"
+            ),
         },
     ),
     "candy": Skin(
@@ -175,6 +189,8 @@ SKINS: dict[str, Skin] = {
             "ground": Look(shape="tile", color=(236, 150, 190), word="pink ground"),
             "cube": Look(shape="tile", color=(244, 150, 196), word="pink cubes"),
             "ladder": Look(shape="tile", color=(110, 60, 30), word="chocolate ladders"),
+            "start_cube": Look(shape="tile", color=(140, 190, 250), word="sky-blue cube"),
+            "goal_cube": Look(shape="tile", color=(60, 190, 130), word="mint cube"),
         },
     ),
     "slate": Skin(
@@ -196,8 +212,10 @@ SKINS: dict[str, Skin] = {
             "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
             "road": Look(shape="tile", color=(112, 116, 120), word="grey road"),
             "ground": Look(shape="tile", color=(36, 38, 44), word="black ground"),
-            "cube": Look(shape="tile", color=(140, 146, 152), word="grey cubes"),
+            "cube": Look(shape="tile", color=(70, 76, 88), word="dark cubes"),
             "ladder": Look(shape="tile", color=(206, 92, 24), word="orange ladders"),
+            "start_cube": Look(shape="tile", color=(90, 170, 190), word="teal cube"),
+            "goal_cube": Look(shape="tile", color=(60, 190, 90), word="green cube"),
         },
     ),
 }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError, VideoError
 from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
+from wan_r1.tasks.vr_bench.maze3d import read_maze3d, write_maze3d
 from wan_r1.tasks.vr_bench.reading import StateReader
 from wan_r1.tasks.vr_bench.sokoban import read_sokoban, write_sokoban
 from wan_r1.tasks.vr_bench.trapfield import read_trapfield, write_trapfield
@@ -29,6 +30,7 @@ READERS: dict[str, Callable[[StateReader, Picture], Task]] = {
     "trapfield": read_trapfield,
     "pathfinder": read_irregular_maze,
     "sokoban": read_sokoban,
+    "maze3d": read_maze3d,
 }
 """Game of a state file -> how to read it."""
 
@@ -37,6 +39,7 @@ WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
     "trapfield": write_trapfield,
     "irregular_maze": write_irregular_maze,
     "sokoban": write_sokoban,
+    "maze3d": write_maze3d,
 }
 """Family of a task -> how to write it."""
 
