@@ -92,8 +92,9 @@ class Task:
     """One thing that a video should show.
 
     `first_frame` is [H, W, 3] uint8. `objects` maps names ("agent", "box_0", ...) to their boxes in the first frame;
-    `sprites` maps the same names (and "goal") to their looks. `solution` is one optimal path; others may exist: the
-    family's rules decide. `settings` are the family's settings as plain values; `state` is its own frozen record.
+    `sprites` maps the same names (and "goal") to their looks; "floor", if there, is what they stand on. `solution` is
+    one optimal path; others may exist: the family's rules decide. `settings` are the family's settings as plain values;
+    `state` is its own frozen record.
     """
 
     family: str

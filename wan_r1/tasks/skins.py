@@ -36,9 +36,9 @@ class Skin:
     goal: Look
     agent: Look
     extra: dict[str, Look] = field(default_factory=dict)
-    """Looks that only some games show: trap (trapfield), box and target (sokoban), road and ground (irregular_maze),
-    cube, ladder, start_cube, goal_cube and ball (maze3d); and a game's own floor, goal or agent under <game>_<thing>,
-    where VR-Bench's plain skin of that game has other colours (irregular_maze: traveller and destination)."""
+    """Looks that only some games show: trap (trapfield), box (sokoban), road and ground (irregular_maze),
+    cube, ladder, start_cube, goal_cube and ball (maze3d); and a game's own floor, wall, goal or agent under
+    <game>_<thing>, where VR-Bench's plain skin of that game differs (irregular_maze: traveller and destination)."""
 
 
 SKINS: dict[str, Skin] = {
@@ -62,7 +62,7 @@ SKINS: dict[str, Skin] = {
             ),
             "sokoban_agent": Look(shape="disk", color=(47, 133, 246), word="blue circle"),
             "box": Look(shape="tile", color=(254, 231, 90), accent=(205, 186, 54), texture="grid", word="yellow box"),
-            "target": Look(
+            "sokoban_goal": Look(
                 shape="tile", color=(253, 120, 120), accent=(207, 89, 88), texture="grid", word="red square"
             ),
             "road": Look(shape="tile", color=(255, 255, 255), word="white road"),
@@ -101,7 +101,6 @@ SKINS: dict[str, Skin] = {
                 scale=0.84,
                 word="purple crate",
             ),
-            "target": Look(shape="ring", color=(250, 200, 60), scale=0.84, word="golden ring"),
             "road": Look(shape="tile", color=(80, 88, 118), word="grey road"),
             "ground": Look(shape="tile", color=(18, 20, 32), word="night-blue ground"),
             "cube": Look(shape="tile", color=(84, 92, 150), word="slate-blue cubes"),
@@ -128,9 +127,6 @@ SKINS: dict[str, Skin] = {
                 scale=0.86,
                 word="brown crate",
             ),
-            "target": Look(
-                shape="tile", color=(250, 250, 250), accent=(20, 20, 20), texture="checker", word="chequered tile"
-            ),
             "road": Look(shape="tile", color=(214, 190, 140), word="sandy road"),
             "ground": Look(shape="tile", color=(56, 128, 62), word="green meadow"),
             "destination": Look(shape="tile", color=(250, 250, 250), word="white square"),
@@ -156,7 +152,6 @@ SKINS: dict[str, Skin] = {
                 scale=0.84,
                 word="green chest",
             ),
-            "target": Look(shape="diamond", color=(40, 90, 200), scale=0.9, word="blue diamond"),
             "road": Look(shape="tile", color=(210, 196, 178), word="cream road"),
             "ground": Look(shape="tile", color=(170, 84, 62), word="brick-red ground"),
             "cube": Look(shape="tile", color=(190, 96, 74), word="brick cubes"),
@@ -178,13 +173,12 @@ SKINS: dict[str, Skin] = {
             "trap": Look(shape="star", color=(90, 40, 20), scale=1.0, word="chocolate star"),
             "box": Look(
                 shape="square",
-                color=(120, 200, 240),
-                accent=(250, 250, 255),
+                color=(240, 150, 60),
+                accent=(250, 190, 110),
                 texture="stripes",
                 scale=0.84,
-                word="sugar cube",
+                word="caramel cube",
             ),
-            "target": Look(shape="ring", color=(40, 170, 120), scale=0.84, word="mint ring"),
             "road": Look(shape="tile", color=(250, 226, 150), word="caramel road"),
             "ground": Look(shape="tile", color=(236, 150, 190), word="pink ground"),
             "cube": Look(shape="tile", color=(244, 150, 196), word="pink cubes"),
@@ -209,7 +203,6 @@ SKINS: dict[str, Skin] = {
                 scale=0.84,
                 word="cyan block",
             ),
-            "target": Look(shape="star", color=(230, 110, 30), scale=1.0, word="orange star"),
             "road": Look(shape="tile", color=(112, 116, 120), word="grey road"),
             "ground": Look(shape="tile", color=(36, 38, 44), word="black ground"),
             "cube": Look(shape="tile", color=(70, 76, 88), word="dark cubes"),

@@ -64,9 +64,6 @@ SOLID_ALPHA = 0.6
 MAX_UNLIKE = 6.0
 """Mean difference in grey levels up to which two patches count as the same ground."""
 
-MIN_VISIBLE = 0.1
-"""Share of an object's box that must be visible around it, to tell what it stands on."""
-
 COMPARED_PIXELS = 150
 """Pixels, about, by which two patches are compared."""
 
@@ -74,6 +71,9 @@ MAX_GAIN = 1.35
 MIDDLE_GREY = 128.0
 MAX_OFFSET = 48.0
 """Bounds of a light change in grey levels; what lies beyond counts as a change of the scene."""
+
+LOST = 24.0
+"""Grey levels from which it does not matter how far a tile is off: it shows something else."""
 
 BLOCK = np.ones((3, 3), np.uint8)
 
@@ -200,7 +200,8 @@ def tile_means(picture: Picture) -> Floats:
 def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
     """Gain [n, 1, 1, 1] and offset [n, 1, 1, 3] of each frame so that tiles = gain * reference + offset for most tiles.
 
-    Least squares on all tiles, then twice without those that fit worst: objects and changed places are outliers.
+    Least squares on all tiles, then twice without those that fit worst: objects and changed places are outliers. Where
+    that leaves out much of the ground, a plain shift explains more of the picture, and is taken.
     tiles: [n, r, c, 3]; reference: [r, c, 3].
     """
     stride = max(1, reference.shape[0] // LIGHT_ROWS)
@@ -220,6 +221,10 @@ def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
         middle = away.shape[1] // 2
         limit = np.maximum(2 * np.partition(away, middle, axis=1)[:, middle : middle + 1], 6.0)
         weight = (away <= limit).astype(np.float32)
+    shift = np.median(y - x, axis=2)
+    left = largest_channel(np.abs(y - x - shift[..., None]).swapaxes(1, 2))
+    plain = np.minimum(left, LOST).sum(axis=1) < np.minimum(away, LOST).sum(axis=1)
+    gain, offset = np.where(plain[:, None], 1, gain), np.where(plain[:, None], shift, offset)
     offset = (offset + MIDDLE_GREY * (1 - gain)).clip(-MAX_OFFSET, MAX_OFFSET)
     return gain[:, None, None], offset[:, None, None]
 
@@ -242,12 +247,15 @@ def _extent(sprite: Sprite) -> float:
 def without_objects(task: Task) -> Picture:
     """The first frame with its objects taken out.
 
-    What lies below an object is copied from the place, a whole number of object boxes away, that looks most like its
-    visible surroundings (on a board: another empty cell). An object that hides its whole box stands on the sprite
-    "floor", if the task has one. If all this fails, the place is filled in smoothly from around.
+    What lies below an object is the sprite "floor" in its box, if the task has one. Else it is copied from the place, a
+    whole number of object boxes away, that looks most like its visible surroundings (on a board: another empty cell);
+    if nothing does, it is filled in smoothly from around.
     """
     picture = task.first_frame.copy()
     for name, box in task.objects.items():
+        if "floor" in task.sprites:
+            _lay_floor(picture, box, task.sprites["floor"])
+            continue
         alpha = task.sprites[name].alpha
         h, w = alpha.shape
         left = round(box.center[0] * picture.shape[1] - w / 2)
@@ -256,8 +264,6 @@ def without_objects(task: Task) -> Picture:
             continue
         hidden = alpha > HIDDEN_ALPHA
         likeness = _best_lookalike(picture, hidden, top, left)
-        if likeness is None and "floor" in task.sprites and _hides_all(hidden):
-            likeness = _resized(task.sprites["floor"].rgb, h, w)
         if likeness is None:
             picture = _filled_in(picture, task.sprites[name], box)
         else:
@@ -279,15 +285,18 @@ def _filled_in(picture: Picture, sprite: Sprite, box: Box) -> Picture:
     return np.asarray(cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
 
 
-def _hides_all(hidden: NDArray[np.bool_]) -> bool:
-    return bool(hidden.mean() > 1 - MIN_VISIBLE)
+def _lay_floor(picture: Picture, box: Box, floor: Sprite) -> None:
+    height, width = picture.shape[:2]
+    top, bottom = round(box.y * height), round((box.y + box.height) * height)
+    left, right = round(box.x * width), round((box.x + box.width) * width)
+    picture[top:bottom, left:right] = _resized(floor.rgb, bottom - top, right - left)
 
 
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:
     """The median of the patches, on the lattice of (top, left), that agree best with the visible part of this one."""
     h, w = hidden.shape
     rows, cols = np.nonzero(~hidden)
-    if _hides_all(hidden):
+    if len(rows) < 0.1 * hidden.size:
         return None
     lattice = picture[top % h :, left % w :]
     lattice = lattice[: lattice.shape[0] // h * h, : lattice.shape[1] // w * w]

@@ -42,15 +42,10 @@ def picture_shape(state: SokobanState, size: int) -> tuple[int, int]:
 
 
 def _looks(state: SokobanState) -> dict[str, Look]:
-    """The looks of this game: a skin may have a wall and an agent of their own for it, as VR-Bench's plain one has."""
+    """The looks of this game: a skin may have some of its own for it, as VR-Bench's plain one has."""
     skin = skin_named(state.skin)
-    return {
-        "floor": skin.floor,
-        "wall": skin.extra.get("sokoban_wall", skin.wall),
-        "target": skin.extra["target"],
-        "agent": skin.extra.get("sokoban_agent", skin.agent),
-        "box": skin.extra["box"],
-    }
+    shared = {"floor": skin.floor, "wall": skin.wall, "goal": skin.goal, "agent": skin.agent, "box": skin.extra["box"]}
+    return {name: skin.extra.get(f"sokoban_{name}", look) for name, look in shared.items()}
 
 
 def draw_board(state: SokobanState, size: int) -> NDArray[np.uint8]:
@@ -59,7 +54,7 @@ def draw_board(state: SokobanState, size: int) -> NDArray[np.uint8]:
     codes = state.grid.astype(np.int64)
     for target in state.targets:
         codes[target] = TARGET
-    return paint_board((looks["floor"], looks["wall"], looks["target"]), codes, *picture_shape(state, size))
+    return paint_board((looks["floor"], looks["wall"], looks["goal"]), codes, *picture_shape(state, size))
 
 
 def sprites(state: SokobanState, size: int) -> dict[str, Sprite]:
@@ -67,7 +62,7 @@ def sprites(state: SokobanState, size: int) -> dict[str, Sprite]:
     looks = _looks(state)
     px = max(1, round(size / max(state.grid.shape)))
     boxes = {box_name(number): looks["box"] for number in range(len(state.boxes))}
-    named = {"agent": looks["agent"], **boxes, "goal": looks["target"], "floor": looks["floor"]}
+    named = {"agent": looks["agent"], **boxes, "goal": looks["goal"], "floor": looks["floor"]}
     return {name: look_sprite(look, px) for name, look in named.items()}
 
 
@@ -163,5 +158,5 @@ def sokoban_prompt(state: SokobanState) -> str:
     boxes = f"the {looks['box'].word}" if len(state.boxes) == 1 else f"each {looks['box'].word}"
     return (
         f"sokoban: the {looks['agent'].word} walks behind {boxes}, pushes it over the {looks['floor'].word} to the "
-        f"{looks['target'].word} and never crosses the {looks['wall'].word}"
+        f"{looks['goal'].word} and never crosses the {looks['wall'].word}"
     )

@@ -6,7 +6,7 @@ near a pose, and if that pose can be reached from the one before by no more move
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +81,15 @@ def judge(task: Task, track: Track) -> Verdict:
     seen: NDArray[np.bool_] = np.logical_and.reduce(track.seen[rows])
     cap = min(MAX_STEP, step_cap(cells[0, seen], int(table.moves(start)), len(seen)))
     poses, broken = _poses(level, cells, seen, cap)
-    broken += _lost(cells, track.seen[rows])
-    violations = [at_point(track, violation, names[number]) for number, violation in broken]
-    for name, row in zip(names, rows, strict=True):
-        violations += [at_point(track, violation, name) for violation in doubled(track.copies[row])]
+    violations = [
+        at_point(track, violation, name)
+        for name, row in zip(names, rows, strict=True)
+        for violation in doubled(track.copies[row])
+    ]
+    violations += [at_point(track, violation, names[number]) for number, violation in broken]
+    for violation in lost(seen):
+        missing = [name for name, row in zip(names, rows, strict=True) if not track.seen[row, violation.frame]]
+        violations.append(at_point(track, violation, missing[0] if missing else "agent"))
     violations.sort(key=lambda violation: violation.frame)
     end = violations[0].frame if violations else len(seen)
     legal = [pose for frame, pose in poses.items() if frame < end]
@@ -119,15 +124,6 @@ def _poses(
             return poses, [(number, Violation(kind=kind, frame=frame))]
         poses[frame], before, last, place = pose, pose, frame, here
     return poses, []
-
-
-def _lost(cells: Points, seen: NDArray[np.bool_]) -> Iterator[tuple[int, Violation]]:
-    """Objects that are gone for too long, by number; a box that is hidden by the agent is overlapped. seen: [O, T]."""
-    for violation in lost(np.logical_and.reduce(seen)):
-        frame, missing = violation.frame, np.flatnonzero(~seen[:, violation.frame])
-        number = int(missing[0]) if len(missing) else 0
-        hidden = frame > 0 and np.abs(cells[0, frame] - cells[number, frame - 1]).max() < OVERLAP
-        yield number, replace(violation, kind="box_overlap") if hidden else violation
 
 
 def poses_at(grid: Grid, places: Points) -> Iterator[Pose]:
