@@ -128,7 +128,7 @@ class SpriteTracker:
         ]
         if len(scene.templates) > 1:
             candidates = _undisputed(candidates, scene)
-        return {name: self._confirmed(candidates, over, scene, name) for name in scene.templates}
+        return {name: self._confirmed(candidates, frame, over, noise, scene, name) for name in scene.templates}
 
     def _candidates(
         self, frame: Video, busy: Video, noise: float, scene: Scene, name: str, template: Template
@@ -165,16 +165,20 @@ class SpriteTracker:
                 amplitude=float(matched[part][y, x] / template.energy[places[-1]]),
             )
 
-    def _confirmed(self, candidates: list["_Candidate"], over: Video, scene: Scene, name: str) -> Found:
+    def _confirmed(
+        self, candidates: list["_Candidate"], frame: Video, over: Video, noise: float, scene: Scene, name: str
+    ) -> Found:
         """The candidates of a template with little change around them that others leave unexplained.
 
-        Those beyond the number of objects must be clearer, or they are trails of an imprecise decoder.
+        All but the first must be seen beside the others too. Those beyond the number of objects must be clearer, or
+        they are trails of an imprecise decoder.
         """
         template, expected = scene.templates[name], len(scene.alike[name])
         others = [candidate for candidate in candidates if candidate.name != name]
-        over = over.copy() if others else over
+        over, free = over.copy() if others else over, np.ones(over.shape[:2], np.uint8)
         for other in others:
             _erase(over, other.place, scene.templates[other.name])
+            _erase(free, other.place, scene.templates[other.name])
         found: Found = []
         for candidate in candidates:
             amplitude, least = self._limits(len(found) >= expected)
@@ -182,6 +186,9 @@ class SpriteTracker:
                 continue
             if found:  # an explained change is no change around the next instance
                 _erase(over, (round(found[-1][1]), round(found[-1][0])), template)
+                _erase(free, (round(found[-1][1]), round(found[-1][0])), template)
+                if _seen_beside(frame, noise, scene.background, template, candidate.place, free) < self.min_score:
+                    continue
             quality = candidate.score - RING_WEIGHT * _around(over, candidate.place, template)
             if quality >= least:
                 (row, col), (dx, dy) = candidate.place, candidate.offset
@@ -269,6 +276,19 @@ def _around(over: Video, place: tuple[int, int], template: Template) -> float:
     changed = cv2.transform(np.square(over[here], dtype=np.float32), SUM)
     likeness = (np.sqrt(changed / template.contrast[here]) - RING_FAINT) / (RING_FULL - RING_FAINT)
     return float((np.clip(likeness, 0, 1) * template.ring[part]).sum())
+
+
+def _seen_beside(
+    frame: Video, noise: float, background: Video, template: Template, place: tuple[int, int], free: Video
+) -> float:
+    """Share of the contrast explained by an instance at (row, col) where `free` is 1; 0 if little of it is there."""
+    here, part = _overlap(frame, place, template)
+    below, alpha = background[here].astype(np.float32), template.layers[part][..., 3:]
+    sprite = template.layers[part][..., :3] - alpha * below
+    weight = free[here] * (alpha[..., 0] > 0)
+    wrong = np.square(frame[here] - below - sprite).sum(axis=2) - 3 * noise**2
+    energy = float((weight * np.square(sprite).sum(axis=2)).sum())
+    return 1 - float((weight * wrong).sum()) / energy if energy > MIN_CONTRAST * template.energy[place] else 0.0
 
 
 def _overlap(
