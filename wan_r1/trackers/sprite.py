@@ -179,17 +179,23 @@ class SpriteTracker:
         for other in others:
             _erase(over, other.place, scene.templates[other.name])
             _erase(free, other.place, scene.templates[other.name])
+        mine = [candidate for candidate in candidates if candidate.name == name]
         found: Found = []
-        for candidate in candidates:
+        for candidate in mine:
             amplitude, least = self._limits(len(found) >= expected)
-            if candidate.name != name or candidate.amplitude < amplitude or candidate.score < least:
+            if candidate.amplitude < amplitude or candidate.score < least:
                 continue
             if found:  # an explained change is no change around the next instance
                 _erase(over, (round(found[-1][1]), round(found[-1][0])), template)
                 _erase(free, (round(found[-1][1]), round(found[-1][0])), template)
                 if _seen_beside(frame, noise, scene.background, template, candidate.place, free) < self.min_score:
                     continue
-            quality = candidate.score - RING_WEIGHT * _around(over, candidate.place, template)
+            rest = over
+            for twin in mine[:expected] if expected > 1 else ():
+                if twin is not candidate:
+                    rest = over.copy() if rest is over else rest
+                    _erase(rest, twin.place, template)
+            quality = candidate.score - RING_WEIGHT * _around(rest, candidate.place, template)
             if quality >= least:
                 (row, col), (dx, dy) = candidate.place, candidate.offset
                 found.append((col + dx, row + dy, min(quality, 1.0)))

@@ -25,6 +25,9 @@ FLOOR, WALL, TARGET = 0, 1, 2
 TOUCHING = 0.5
 """A box less than this far ahead, in cells, is below the agent rather than before it: it is not pushed."""
 
+PRECISION = 1e-3
+"""Cells by which float32 points of a path may be off."""
+
 Points = NDArray[np.float32]
 Places = NDArray[np.float64]
 
@@ -111,7 +114,7 @@ def _carried(grid: NDArray[np.int8], boxes: Places, start: Places, end: Places) 
     way = end - start
     axis = int(np.abs(way).argmax())
     sign = np.sign(way[axis])
-    if np.abs(way[1 - axis]) > 1e-3 or sign == 0:
+    if np.abs(way[1 - axis]) > PRECISION or sign == 0:
         return boxes
     ahead = (boxes[:, axis] - start[axis]) * sign
     before = (ahead > TOUCHING) & (np.abs(boxes[:, 1 - axis] - end[1 - axis]) < TOUCHING)
@@ -130,7 +133,7 @@ def _stop(grid: NDArray[np.int8], boxes: Places, number: int, axis: int, sign: n
     while 0 <= cell[axis] < grid.shape[axis] and grid[tuple(cell)] == 0:
         cell[axis] += int(sign)
     others = np.delete(boxes, number, axis=0)
-    beside = np.abs(others[:, 1 - axis] - boxes[number, 1 - axis]) < 1
+    beside = np.abs(others[:, 1 - axis] - boxes[number, 1 - axis]) < 1 - PRECISION
     beyond = (others[:, axis] - boxes[number, axis]) * sign > 0
     obstacles = [float(cell[axis]), *others[beside & beyond, axis]]
     return float(min((place - start[axis]) * sign for place in obstacles) - 1)
