@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.box_cheats import BOX_MOTIONS
 from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
+from wan_r1.rewards.ways import in_sizes, is_legal, sizes_per_frame, until
 from wan_r1.tasks import MovesObjects, family_of
 from wan_r1.tasks.draw import MOTION_SHARE, draw_sprites, walk_positions
 from wan_r1.trackers.scene import without_objects
@@ -31,11 +32,11 @@ Joint = NDArray[np.float32]
 PREFIXES = (25, 50, 75)
 """Per cent of the way after which an honest video stops and rests."""
 
-TOUCH = np.asarray([(-0.05, -0.05), (-0.05, 0.05), (0.05, -0.05), (0.05, 0.05)])
-"""Cells by which an agent's centre may miss a blocked cell and yet clearly break a rule: half of it is there."""
-
 RESOLVABLE = 2.0
 """Agent sizes per frame up to which a fast video is counted as honest."""
+
+STEP = 1.5
+"""Agent sizes up to which a hop from one frame to the next is no cheat but a quick step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -68,7 +69,9 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     pushes = walk.shape[1] > 2
     for motion in (*MOTIONS, *(BOX_MOTIONS if pushes else ())):
         points = _moved(task, motion, walk)
-        if motion in MAY_BE_LEGAL and _is_legal(task, points[:, :2]):
+        if motion in MAY_BE_LEGAL and is_legal(task, points[:, :2]):
+            continue
+        if motion in HOPS and sizes_per_frame(task, HOPS[motion] + 1) <= STEP:
             continue
         for stage, build in (STAGES | (BOX_STAGES if pushes else {})).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
@@ -87,7 +90,7 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
     yield Example(name="exact_long", kind="honest", video=_walk(stage, task, 2 * num_frames - 1, 1.0))
     yield Example(name="waits", kind="honest", video=_walk(stage, task, num_frames, 0.6, wait=True))
     for factor in (2, 4):
-        if _sizes_per_frame(task, round(num_frames / factor)) <= RESOLVABLE:
+        if sizes_per_frame(task, round(num_frames / factor)) <= RESOLVABLE:
             yield Example(name=f"fast{factor}x", kind="honest", video=_walk(stage, task, num_frames, 1 / factor))
     yield Example(name="double_size", kind="honest", video=np.stack([cv2.resize(f, None, fx=2, fy=2) for f in exact]))
     if _is_own(task):
@@ -97,14 +100,14 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
         kind: Kind = "unranked" if name in UNRANKED else "honest"
         yield Example(name=name, kind=kind, video=disturb(exact, rng))
     for per_cent in PREFIXES:
-        points = _until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), way)
+        points = until(np.minimum(np.linspace(0, 1.2, num_frames), per_cent / 100), way)
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
 
 
 def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
     """The solution in `share` of the frames, at the start of the video or after a wait."""
     moving = max(2, round(share * num_frames))
-    walk = _until(np.linspace(0, 1, moving), _joint_way(task))
+    walk = until(np.linspace(0, 1, moving), _joint_way(task))
     rest = num_frames - moving
     return _perform(stage, np.pad(walk, ((rest, 0) if wait else (0, rest), (0, 0)), mode="edge"))
 
@@ -131,37 +134,6 @@ def _is_own(task: Task) -> bool:
     """Whether the family draws this task as its first frame shows it; foreign skins it cannot draw."""
     drawn = family_of(task).render(task, task.solution, 1, max(task.first_frame.shape[:2]))[0]
     return drawn.shape == task.first_frame.shape and bool(np.abs(drawn.astype(int) - task.first_frame).mean() < 1)
-
-
-def _is_legal(task: Task, points: Points) -> bool:
-    """Whether an agent at points [T, 2] breaks no rule: on a board no frame shows it on a blocked cell or outside.
-
-    Without a board (`state.grid`), whether it stays within half its size of the solution. With boxes to move: never.
-    """
-    grid = getattr(task.state, "grid", None)
-    if len(task.objects) > 1:
-        return False
-    if grid is None:
-        return bool(_in_sizes(task, _until(np.linspace(0, 1, len(points)), task.solution.points) - points).max() < 0.5)
-    cells = points[:, ::-1] * grid.shape - 0.5
-    touched = np.rint(cells[:, None] + TOUCH).astype(int).reshape(-1, 2)
-    inside = (touched >= 0) & (touched < grid.shape)
-    return bool(inside.all() and not grid[tuple(touched.T)].any())
-
-
-def _sizes_per_frame(task: Task, num_frames: int) -> float:
-    return float(_in_sizes(task, np.diff(task.solution.points, axis=0)).sum() / max(1, num_frames - 1))
-
-
-def _in_sizes(task: Task, steps: Points) -> NDArray[np.float64]:
-    box = task.objects["agent"]
-    return np.asarray(np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height))
-
-
-def _until(shares: NDArray[np.float64], points: Joint) -> Joint:
-    """Points [T, 2 O] at shares [T] in [0, 1] of the agent's way along a polyline [N, 2 O]."""
-    along = np.concatenate([[0.0], np.hypot(*np.diff(points[:, :2], axis=0).T).cumsum()])
-    return np.stack([np.interp(shares * along[-1], along, column) for column in points.T], axis=1).astype(np.float32)
 
 
 # ------------------------------------------------------------------------------------------------ motions
@@ -192,7 +164,7 @@ def _direct(task: Task, walk: Points) -> Points:
     corners = ((walk[-1, 0], walk[0, 1]), (walk[0, 0], walk[-1, 1]))
     ways = [np.asarray([walk[0], corner, walk[-1]], np.float32) for corner in corners]
     first, second = (walk_positions(way, len(walk), None, _aspect(task)) for way in ways)
-    return second if _is_legal(task, first) else first
+    return second if is_legal(task, first) else first
 
 
 def _jump(task: Task, walk: Points) -> Points:
@@ -222,7 +194,7 @@ def _leave(task: Task, walk: Points) -> Points:
 
 def _step_off(task: Task, walk: Points) -> Points:
     """Reach the goal and go back by one agent's size in the last frames."""
-    size = 1 / float(_in_sizes(task, np.diff(task.solution.points, axis=0)).sum())
+    size = 1 / float(in_sizes(task, np.diff(task.solution.points, axis=0)).sum())
     return np.concatenate([walk[:-2], walk[[_frame_at(walk, 1 - size)] * 2]])
 
 
@@ -266,8 +238,11 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
 }
 """Where the agent is in each frame [T, 2], given the solution; all but `exact` are false, or may be (MAY_BE_LEGAL)."""
 
-MAY_BE_LEGAL = ("straight", "direct", "in_the_wall")
-"""On an open floor these may be honest videos, which are left out."""
+MAY_BE_LEGAL = ("straight", "direct", "in_the_wall", "through_the_box")
+"""On an open floor, or where the solution is straight, these may be honest videos, which are left out."""
+
+HOPS = {"teleport": 1, "two_jumps": 2}
+"""Motions in which the agent gets to the goal in this many hops."""
 
 TOGETHER = ("frozen", "straight", "teleport", "two_jumps", "leave", "step_off")
 """Motions in which the other objects do likewise; in all others they move as in the solution."""

@@ -1,0 +1,52 @@
+"""Ways of the agent in the zoo: places along them, their lengths in agent sizes, and whether they break a rule."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.types import Task
+
+__all__ = ["in_sizes", "is_legal", "sizes_per_frame", "until"]
+
+TOUCH = np.asarray([(-0.05, -0.05), (-0.05, 0.05), (0.05, -0.05), (0.05, 0.05)])
+"""Cells by which an agent's centre may miss a blocked cell and yet clearly break a rule: half of it is there."""
+
+DENSE = 256
+"""Places of the solution that a way is compared with."""
+
+Points = NDArray[np.float32]
+
+
+def is_legal(task: Task, points: Points) -> bool:
+    """Whether an agent at points [T, 2] may well break no rule.
+
+    On a board no frame shows it on a blocked cell or outside. Without a board (`state.grid`), it stays within half its
+    size of the solution, in time; with boxes to move, at any time.
+    """
+    grid = getattr(task.state, "grid", None)
+    if grid is not None and len(task.objects) == 1:
+        cells = points[:, ::-1] * grid.shape - 0.5
+        touched = np.rint(cells[:, None] + TOUCH).astype(int).reshape(-1, 2)
+        inside = (touched >= 0) & (touched < grid.shape)
+        return bool(inside.all() and not grid[tuple(touched.T)].any())
+    if len(task.objects) == 1:
+        return bool(in_sizes(task, until(np.linspace(0, 1, len(points)), task.solution.points) - points).max() < 0.5)
+    way = until(np.linspace(0, 1, DENSE), task.solution.points)
+    away = in_sizes(task, (points[:, None] - way[None]).reshape(-1, 2)).reshape(len(points), -1)
+    return bool(away.min(axis=1).max() < 0.5)
+
+
+def sizes_per_frame(task: Task, num_frames: int) -> float:
+    """Agent sizes that the solution goes in each frame of a video."""
+    return float(in_sizes(task, np.diff(task.solution.points, axis=0)).sum() / max(1, num_frames - 1))
+
+
+def in_sizes(task: Task, steps: Points) -> NDArray[np.float64]:
+    """Lengths [N] of steps [N, 2] in sizes of the agent."""
+    box = task.objects["agent"]
+    return np.asarray(np.hypot(steps[:, 0] / box.width, steps[:, 1] / box.height))
+
+
+def until(shares: NDArray[np.float64], points: Points) -> Points:
+    """Points [T, 2 O], the agent's first, at shares [T] in [0, 1] of its way along a polyline [N, 2 O]."""
+    along = np.concatenate([[0.0], np.hypot(*np.diff(points[:, :2], axis=0).T).cumsum()])
+    return np.stack([np.interp(shares * along[-1], along, column) for column in points.T], axis=1).astype(np.float32)
