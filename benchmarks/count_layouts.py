@@ -7,7 +7,9 @@ A layout is a class of grids of walls or traps that are equal up to the 8 rotati
 draw uniform spanning trees of 4x4 cells: all of them are listed edge by edge; `tiny_long` keeps those with a way of at
 least 18 blocks. Its level `easy` is VR-Bench's depth-first search from the top left cell of 3x3: all orders in which it
 can choose are followed. The trapfield's level `easy` scatters traps on a 5x5 board off one protected way: all ways and
-all sets of traps are listed. Its other levels have too many: 100 choose 35 boards for `tiny`.
+all sets of traps are listed. Sokoban's level `easy` draws any walls on 3x3 inner blocks: those on which a box can be
+pushed to a target are listed. The other levels have too many: the trapfield's
+`tiny` has 100 choose 35 boards, and sokoban's 64 choose 10 with 10 walls alone.
 """
 
 import json
@@ -21,8 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.tasks.difficulty import MAZE_LEVELS, TRAPFIELD_LEVELS, TrapfieldLevel
+from wan_r1.tasks.difficulty import MAZE_LEVELS, SOKOBAN_LEVELS, TRAPFIELD_LEVELS, SokobanLevel, TrapfieldLevel
 from wan_r1.tasks.grid import canonical_layout, distances, shortest_path
+from wan_r1.tasks.sokoban.solve import solution_table
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.tasks.trapfield.generate import MIN_WAY_CELLS
 
@@ -102,6 +105,18 @@ def trapfields(level: TrapfieldLevel) -> Iterator[Grid]:
                 yield grid
 
 
+def rooms(level: SokobanLevel) -> Iterator[Grid]:
+    """Every board that a sokoban level can draw and on which some box can be pushed to some target, once."""
+    inner = level.blocks - 2
+    for bits in range(2 ** (inner * inner)):
+        grid = np.ones((level.blocks,) * 2, dtype=np.int8)
+        grid[1:-1, 1:-1] = (bits >> np.arange(inner * inner).reshape(inner, inner)) & 1
+        cells = [(int(row), int(col)) for row, col in np.argwhere(grid == 0)]
+        tables = (solution_table(grid, (cell,), 1) for cell in cells)
+        if any((table.lengths() > 0).any() for table in tables):
+            yield grid
+
+
 def longest_way(grid: Grid) -> int:
     """Moves in blocks of the longest way between two cells of a tree."""
     far = distances(grid == 1, (1, 1))
@@ -135,6 +150,7 @@ def main() -> int:
         "maze": {name: count(trees, MAZE_LEVELS[name].min_moves or 0) for name in ("tiny", "tiny_long")}
         | {"easy": count(as_grid(tree, 3) for tree in depth_first_trees(3))},
         "trapfield": {"easy": count(trapfields(TRAPFIELD_LEVELS["easy"]))},
+        "sokoban": {"easy": count(rooms(SOKOBAN_LEVELS["easy"]))},
     }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(results, indent=1) + "\n")

@@ -11,6 +11,7 @@ from wan_r1.rewards.box_cheats import BOX_MOTIONS
 from wan_r1.rewards.cheats import BOX_STAGES, zoo
 from wan_r1.tasks import family_of, make_task
 from wan_r1.tasks.skins import SKINS
+from wan_r1.tasks.sokoban import SokobanFamily, SokobanState
 from wan_r1.types import Path
 from wan_r1.video import read_video, write_video
 
@@ -52,6 +53,22 @@ def test_the_zoo_has_the_motions_and_stages_of_boxes_where_there_are_boxes_only(
     boxes = {example.name for example in zoo(make_task("sokoban", 3), 17)}
     assert {*BOX_MOTIONS, *BOX_STAGES, "player_only+clone_at_goal"} <= boxes
     assert set(BOX_MOTIONS).isdisjoint(example.name for example in zoo(make_task("maze", 3), 17))
+
+
+def _names(*rows: str) -> set[str]:
+    """The zoo of a drawn level: A agent, B box, T target."""
+    codes = np.asarray([list(row) for row in rows])
+    start, box, target = (tuple(int(v) for v in np.argwhere(codes == mark)[0]) for mark in "ABT")
+    grid = (codes == "#").astype(np.int8)
+    state = SokobanState(grid=grid, start=start, boxes=(box,), targets=(target,), skin="plain")
+    return {example.name for example in zoo(SokobanFamily(level="easy", size=100).task(state), 17, pairs=False)}
+
+
+def test_what_a_short_or_straight_solution_makes_legal_is_no_cheat() -> None:
+    quick = {"straight", "direct", "teleport", "two_jumps", "through_the_box"}
+    assert quick.isdisjoint(_names("#####", "#...#", "#ABT#", "#...#", "#####"))
+    turned = _names("######", "#A...#", "#.B..#", "#...T#", "#....#", "######")
+    assert quick <= turned
 
 
 @pytest.mark.parametrize(
