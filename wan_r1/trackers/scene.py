@@ -232,17 +232,24 @@ def without_objects(task: Task) -> Picture:
         h, w = alpha.shape
         left = round(box.center[0] * picture.shape[1] - w / 2)
         top = round(box.center[1] * picture.shape[0] - h / 2)
-        if left < 0 or top < 0 or left + w > picture.shape[1] or top + h > picture.shape[0]:
-            continue
         hidden = alpha > HIDDEN_ALPHA
-        likeness = _best_lookalike(picture, hidden, top, left)
+        inside = left >= 0 and top >= 0 and left + w <= picture.shape[1] and top + h <= picture.shape[0]
+        likeness = _best_lookalike(picture, hidden, top, left) if inside else None
         if likeness is None:
-            mask = np.zeros(picture.shape[:2], np.uint8)
-            mask[top : top + h, left : left + w] = cv2.dilate(hidden.astype(np.uint8), BLOCK)
-            picture = np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA))
+            picture = _filled_in(picture, hidden, top, left)
         else:
             picture[top : top + h, left : left + w][hidden] = likeness[hidden]
     return picture
+
+
+def _filled_in(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture:
+    """A picture whose hidden part, which may reach beyond its border, is filled in smoothly from around."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    first_row, first_col = max(top, 0), max(left, 0)
+    region = mask[first_row : max(top + hidden.shape[0], 0), first_col : max(left + hidden.shape[1], 0)]
+    part = cv2.dilate(hidden.astype(np.uint8), BLOCK)[first_row - top :, first_col - left :]
+    region[:] = part[: region.shape[0], : region.shape[1]]
+    return np.asarray(cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA))
 
 
 def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left: int) -> Picture | None:

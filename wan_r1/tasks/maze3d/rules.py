@@ -15,13 +15,17 @@ from wan_r1.tasks.maze3d.generate import Maze3DState
 from wan_r1.tasks.maze3d.solve import Road, road_of
 from wan_r1.tasks.maze3d.view import project, standing, step_length
 from wan_r1.tasks.presence import at_point, doubled, lost
-from wan_r1.tasks.walk import AT_CELL, LEFT_THE_GOAL, STEP_SLACK, TREMBLE, step_cap
+from wan_r1.tasks.walk import AT_CELL, STEP_SLACK, TREMBLE, step_cap
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["judge"]
 
 OFF_ROAD = 0.25
 """Steps by which the ball's centre may leave the road in the picture; half a cube aside is .23."""
+
+LEFT_THE_GOAL = 0.4
+"""Factor of progress once the ball was at the goal and left it. Less than on boards: half of the way in the picture may
+be less than half of the steps, since rungs are longer there."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
