@@ -85,13 +85,14 @@ Floats = NDArray[np.float32]
 class Template:
     """One sprite at the shrunken scale, centred on odd kernels, with S = its colours and a = its alpha.
 
-    kernels [n, m, m] and mixing [n, 4]: the kernel [m, m, 4] of (a S, a) as a sum of n products, 1 for one colour.
+    layers [m, m, 4]: (a S, a). kernels [n, m, m] and mixing [n, 4]: the same as a sum of n products, 1 for one colour.
     inside [m, m]: 1 where the sprite is. near [k, k]: the same and one pixel around it; ring [k, k]: weights around it,
     which add to 1. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
     scene, and most its maximum. contrast [h, w]: squared difference of the background to the sprite's mean colour, not
     below MIN_CONTRAST. weight: sum of a^2.
     """
 
+    layers: Floats
     kernels: Floats
     mixing: Floats
     inside: Floats
@@ -332,6 +333,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
+        layers=np.ascontiguousarray(_core(layers.transpose(2, 0, 1), margin).transpose(1, 2, 0)),
         kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
         mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
         inside=_core(inside[None], margin)[0],
