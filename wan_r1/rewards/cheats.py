@@ -6,6 +6,7 @@ videos are the solution in many guises; a cheat has a false motion, a false stag
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.box_cheats import BOX_MOTIONS
 from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
+from wan_r1.rewards.patches import cut, paint
 from wan_r1.rewards.ways import in_sizes, is_legal, sizes_per_frame, until
-from wan_r1.tasks import MovesObjects, family_of
+from wan_r1.tasks import HasTricks, MovesObjects, family_of
 from wan_r1.tasks.draw import MOTION_SHARE, draw_sprites, walk_positions
 from wan_r1.trackers.scene import without_objects
 from wan_r1.types import Box, Sprite, Task
@@ -66,14 +68,20 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     rng = np.random.default_rng([seed, task.seed % 2**32])
     yield from honest(task, num_frames, rng)
     walk = walk_positions(_joint_way(task), num_frames, None, _aspect(task))
-    pushes = walk.shape[1] > 2
-    for motion in (*MOTIONS, *(BOX_MOTIONS if pushes else ())):
-        points = _moved(task, motion, walk)
+    pushes, family = walk.shape[1] > 2, family_of(task)
+    ways = family.false_ways(task) if isinstance(family, HasTricks) else {}
+    scenes = family.false_scenes(task) if isinstance(family, HasTricks) else {}
+    own_stages = {name: partial(_before, scene) for name, scene in scenes.items()}
+    for motion in (*MOTIONS, *(BOX_MOTIONS if pushes else ()), *ways):
+        way = ways.get(motion)
+        points = (
+            _moved(task, motion, walk) if way is None else walk_positions(way.points, num_frames, None, _aspect(task))
+        )
         if motion in MAY_BE_LEGAL and is_legal(task, points[:, :2]):
             continue
         if motion in HOPS and sizes_per_frame(task, HOPS[motion] + 1) <= STEP:
             continue
-        for stage, build in (STAGES | (BOX_STAGES if pushes else {})).items():
+        for stage, build in (STAGES | (BOX_STAGES if pushes else {}) | own_stages).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
                 continue
@@ -282,6 +290,10 @@ def _from_second(point: tuple[float, float], num_frames: int) -> Points:
     return points
 
 
+def _before(scene: Video, task: Task, points: Points) -> _Set:
+    return replace(_plain(task, points), background=scene)
+
+
 def _goal_moved(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
     goal = _still(task.objects["agent"].center, len(points))
@@ -299,12 +311,12 @@ def _walls_erased(task: Task, points: Points) -> _Set:
     """
     plain = _plain(task, points)
     background, agent = plain.background.copy(), task.objects["agent"]
-    ground = _cut(plain.background, agent)
+    ground = cut(plain.background, agent)
     grid, area = getattr(task.state, "grid", None), getattr(family_of(task), "blocked_area", None)
     if grid is not None:
         height, width = 1 / grid.shape[0], 1 / grid.shape[1]
         for row, col in np.argwhere(grid == 1):
-            _paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
+            paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
     elif area is not None:
         rows, cols = (slice(length // 4, -(length // 4) or None) for length in ground.shape[:2])
         background[area(task, max(background.shape[:2]))] = np.median(ground[rows, cols], axis=(0, 1))
@@ -325,7 +337,7 @@ def _scaled(factor: float) -> Callable[[Task, Points], _Set]:
 def _background_agent(task: Task, points: Points) -> _Set:
     """The agent is made of the ground that it walks on."""
     plain = _plain(task, points)
-    ground = _cut(plain.background, task.objects["agent"])
+    ground = cut(plain.background, task.objects["agent"])
     rgb = cv2.resize(ground, plain.agent.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return replace(plain, agent=Sprite(rgb=np.asarray(rgb), alpha=plain.agent.alpha))
 
@@ -333,25 +345,8 @@ def _background_agent(task: Task, points: Points) -> _Set:
 def _painted_over(background: Video, task: Task) -> Video:
     picture = background.copy()
     for goal in task.goals:
-        _paint(picture, goal, _cut(background, task.objects["agent"]))
+        paint(picture, goal, cut(background, task.objects["agent"]))
     return picture
-
-
-def _span(picture: Video, box: Box) -> tuple[slice, slice]:
-    height, width = picture.shape[:2]
-    return (
-        slice(round(box.y * height), round((box.y + box.height) * height)),
-        slice(round(box.x * width), round((box.x + box.width) * width)),
-    )
-
-
-def _cut(picture: Video, box: Box) -> Video:
-    return picture[_span(picture, box)].copy()
-
-
-def _paint(picture: Video, box: Box, patch: Video) -> None:
-    region = picture[_span(picture, box)]
-    region[:] = cv2.resize(patch, region.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 STAGES: dict[str, Callable[[Task, Points], _Set]] = {

@@ -75,9 +75,9 @@ class FidelityCheck:
         x, y = box.center
         inside_y = np.abs((np.arange(rows) + 0.5) / rows - y) < GOAL_CORE / 2 * box.height
         inside_x = np.abs((np.arange(cols) + 0.5) / cols - x) < GOAL_CORE / 2 * box.width
-        part = changes[:, inside_y][:, :, inside_x].reshape(len(changes), -1)
-        if not part.shape[1]:
-            return np.zeros(len(changes), dtype=bool)
+        inside_y[min(max(int(y * rows), 0), rows - 1)] = True  # a small box may hold no tile's middle
+        inside_x[min(max(int(x * cols), 0), cols - 1)] = True
+        part = np.maximum(changes[:, inside_y][:, :, inside_x].reshape(len(changes), -1), 0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a box under an object has no visible tile: NaN
             return np.asarray(np.nan_to_num(np.nanmean(part, axis=1)) > self.tolerance)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks.family import Family, MovesObjects, task_seed
+from wan_r1.tasks.family import Family, HasTricks, MovesObjects, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
 from wan_r1.tasks.maze3d import Maze3DFamily
@@ -11,7 +11,17 @@ from wan_r1.tasks.sokoban import SokobanFamily
 from wan_r1.tasks.trapfield import TrapfieldFamily
 from wan_r1.types import Task
 
-__all__ = ["FAMILIES", "Family", "MovesObjects", "family_of", "make_family", "make_task", "make_tasks", "task_seed"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "HasTricks",
+    "MovesObjects",
+    "family_of",
+    "make_family",
+    "make_task",
+    "make_tasks",
+    "task_seed",
+]
 
 FAMILIES: dict[str, Any] = {
     "maze": MazeFamily,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Path, Task, Track, Verdict
 
-__all__ = ["Family", "MovesObjects", "task_seed"]
+__all__ = ["Family", "HasTricks", "MovesObjects", "task_seed"]
 
 
 class Family(Protocol):
@@ -35,6 +35,19 @@ class MovesObjects(Protocol):
 
     def follow(self, task: Task, path: Path) -> NDArray[np.float32]:
         """Where the other objects are, [N, objects, 2], while the agent is at each point [N, 2] of a path."""
+        ...
+
+
+@runtime_checkable
+class HasTricks(Protocol):
+    """What a family has besides if it knows ways and scenes that only look right; rewards/cheats.py shows them."""
+
+    def false_ways(self, task: Task) -> dict[str, Path]:
+        """Ways in the picture that break the rules, by name."""
+        ...
+
+    def false_scenes(self, task: Task) -> dict[str, NDArray[np.uint8]]:
+        """Pictures [H, W, 3] of the scene without its agent, in which something is false, by name."""
         ...
 
 

@@ -261,10 +261,9 @@ def without_objects(task: Task) -> Picture:
         h, w = alpha.shape
         left = round(box.center[0] * picture.shape[1] - w / 2)
         top = round(box.center[1] * picture.shape[0] - h / 2)
-        if left < 0 or top < 0 or left + w > picture.shape[1] or top + h > picture.shape[0]:
-            continue
         hidden = alpha > HIDDEN_ALPHA
-        likeness = _best_lookalike(picture, hidden, top, left)
+        inside = left >= 0 and top >= 0 and left + w <= picture.shape[1] and top + h <= picture.shape[0]
+        likeness = _best_lookalike(picture, hidden, top, left) if inside else None
         if likeness is None:
             picture = _filled_in(picture, task.sprites[name], box)
         else:

@@ -37,6 +37,8 @@ MAX_INSTANCES = 6  # a video full of clones needs no exact count
 APART = 0.6  # two instances of one sprite are at least this share of its width apart
 RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the sprite explains: a part of a larger thing
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
+HUE_COSINE = 0.87  # 30 degrees between the change of colour that is seen and the one that the sprite makes
+LEAST_HUE = 40.0  # grey levels between sprite and background, on the mean, below which noise tells the direction
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 SUM = np.ones((1, 3), np.float32)
@@ -157,6 +159,8 @@ class SpriteTracker:
             places.append((last[0].start + y, last[1].start + x))
             dx, dy = _peak_offset(here, y, x)
             _erase(busy, places[-1], template)
+            if not _has_hue(frame, scene.background, template, places[-1]):
+                continue
             yield _Candidate(
                 name=name,
                 place=places[-1],
@@ -274,6 +278,21 @@ def _match(
 
 def _correlate(picture: Floats, kernel: Floats) -> Floats:
     return np.asarray(cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT))
+
+
+def _has_hue(frame: Video, background: Video, template: Template, place: tuple[int, int]) -> bool:
+    """Whether the mean colour at (row, col) changed from the background towards the mean colour of the sprite."""
+    half, here, part = template.layers.shape[0] // 2, [], []
+    for center, length in zip(place, frame.shape, strict=False):
+        here.append(slice(max(0, center - half), center + half + 1))
+        part.append(slice(max(0, half - center), half + length - center))
+    color, alpha = template.layers[*part, :3], template.layers[*part, 3:]
+    below = background[*here].astype(np.float32)
+    expected = (alpha * (color - alpha * below)).sum(axis=(0, 1))
+    changed = (alpha * (frame[*here] - below)).sum(axis=(0, 1))
+    if np.linalg.norm(expected) < LEAST_HUE * template.weight:
+        return True
+    return bool(changed @ expected >= HUE_COSINE * np.linalg.norm(changed) * np.linalg.norm(expected))
 
 
 def _around(over: Video, place: tuple[int, int], template: Template) -> float:
