@@ -16,6 +16,7 @@ from wan_r1.errors import ConfigError
 
 __all__ = [
     "VIOLATION_KINDS",
+    "Anchor",
     "Box",
     "Path",
     "Route",
@@ -71,6 +72,24 @@ class Sprite:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.shape[:2] != self.alpha.shape:
             raise ConfigError(
                 f"sprite: rgb must be [h, w, 3] and alpha [h, w]; got {self.rgb.shape}, {self.alpha.shape}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Anchor:
+    """What a camera saw earlier and how far it has come since: the source of metres for a monocular decoder.
+
+    picture [H, W, 3] uint8; distance_m: metres along the floor from there to the first frame of the task, above 0.
+    """
+
+    picture: NDArray[np.uint8]
+    distance_m: float
+
+    def __post_init__(self) -> None:
+        if self.picture.ndim != 3 or self.picture.shape[2] != 3 or not 0 < self.distance_m < float("inf"):
+            raise ConfigError(
+                f"anchor: needs a picture [H, W, 3] and a distance above 0 m; got {self.picture.shape}, "
+                f"{self.distance_m} m"
             )
 
 

@@ -1,4 +1,4 @@
-"""`wan-r1 make`: tasks with solver videos, in the layout of VR-Bench."""
+"""`wan-r1 make`: tasks with solver videos, in the layout of VR-Bench, or of Target-Bench for navigation."""
 
 import argparse
 import csv
@@ -71,7 +71,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"out": str(args.out), "num": len(rows), "metadata": str(args.out / "metadata.csv")})
     else:
-        say(f"wrote {len(rows)} tasks to {args.out}: images/, states/, videos/ and metadata.csv")
+        folders = "Benchmark/, wm_videos/" if args.family == "navigation" else "images/, states/, videos/"
+        say(f"wrote {len(rows)} tasks to {args.out}: {folders} and metadata.csv")
     return DONE
 
 
@@ -95,15 +96,20 @@ def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[tuple[s
 def _write_one(job: _Job) -> tuple[str, str, str]:
     """Write picture, state and video of one task; returns its row of metadata.csv, paths relative to the folder."""
     from wan_r1.tasks import make_family, task_seed
+    from wan_r1.tasks.target_bench import write_segment
     from wan_r1.tasks.vr_bench import write_state
     from wan_r1.video import write_image, write_video
 
     family = make_family(job.family, **job.settings)
     task = family.generate(task_seed(job.seed, job.index))
     size = max(task.first_frame.shape[:2])
-    video = family.render(task, task.solution, job.frames or default_frames(size), size)
+    frames = job.frames or default_frames(size)
     # VR-Bench counts from 0001.
     name = f"{task.settings.get('level', job.family)}_{job.index + 1:04d}"
+    if job.family == "navigation":
+        film, picture = write_segment(job.out, name, task, frames, fps=job.fps, crf=job.crf)
+        return str(film), task.prompt, str(picture)
+    video = family.render(task, task.solution, frames, size)
     row = (f"videos/{name}.mp4", task.prompt, f"images/{name}.png")
     write_image(job.out / row[2], task.first_frame)
     write_video(job.out / row[0], video, fps=job.fps, crf=job.crf)
@@ -123,9 +129,11 @@ COMMAND = Command(
     summary="make tasks with solver videos",
     description="Make tasks with their solution as video, in VR-Bench's layout:\n"
     "  DIR/images/LEVEL_0001.png  DIR/states/LEVEL_0001.json  DIR/videos/LEVEL_0001.mp4  DIR/metadata.csv\n"
+    "navigation in Target-Bench's: DIR/Benchmark/SEGMENT/  DIR/wm_videos/gt_videos/SEGMENT.mp4  DIR/metadata.csv\n"
     "Task i depends on the seed and i only: the same command writes the same files with any number of workers.",
     examples=(
         "wan-r1 make maze --level tiny --num 100 --seed 0 --out data/train --split train",
+        "wan-r1 make navigation --level easy --size 128 --frames 49 --num 50 --out data/rooms",
         "wan-r1 make maze --level hard --num 20 --size 512 --frames 193 --workers 4 --out data/hard",
     ),
     add_arguments=_add_arguments,

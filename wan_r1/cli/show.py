@@ -10,6 +10,9 @@ from wan_r1.cli.family_options import add_family_options, default_frames, family
 from wan_r1.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wan_r1.types import Task
 
 __all__ = ["COMMAND"]
@@ -60,8 +63,23 @@ def _write_picture(args: argparse.Namespace, task: "Task") -> None:
 
     picture = enlarge(task.first_frame[None], SHOWN_PX)
     if not args.no_solution:
-        picture = draw_line(picture, task.solution.points)
+        picture = _beside_map(picture, task) if _on_floor(task) else draw_line(picture, task.solution.points)
     write_image(args.out, picture[0])
+
+
+def _on_floor(task: "Task") -> bool:
+    """Whether the solution lies on a floor that the picture shows from within, so that it cannot be drawn into it."""
+    return task.solution.unit == "metre"
+
+
+def _beside_map(film: "NDArray[np.uint8]", task: "Task") -> "NDArray[np.uint8]":
+    """The film [T, H, W, 3] with the floor plan and the solution at its right."""
+    import numpy as np
+
+    from wan_r1.tasks.navigation import draw_map
+
+    plan = draw_map(task.state, [task.solution.points], film.shape[1])
+    return np.concatenate([film, np.repeat(plan[None], len(film), axis=0)], axis=2)
 
 
 def _write_film(args: argparse.Namespace, task: "Task") -> None:
@@ -74,14 +92,15 @@ def _write_film(args: argparse.Namespace, task: "Task") -> None:
     check_num_frames(frames, "--frames")
     film = enlarge(family_of(task).render(task, task.solution, frames, size), SHOWN_PX)
     if not args.no_solution:
-        film = draw_line(film, task.solution.points)
+        film = _beside_map(film, task) if _on_floor(task) else draw_line(film, task.solution.points)
     write_video(args.out, film, fps=8 if frames < 40 else 24)
 
 
 COMMAND = Command(
     summary="show one task and its solution",
     description="Write one task as a picture (.png) or its solution as a video (.mp4), with the solution drawn as a "
-    "line.\nSmall tasks are enlarged. The seed and the index name the same task as in `wan-r1 make`.",
+    "line, or on a floor plan beside it (navigation).\nSmall tasks are enlarged. The seed and the index name the same "
+    "task as in `wan-r1 make`.",
     examples=(
         "wan-r1 show maze --level hard --seed 3 --out maze.png",
         "wan-r1 show maze --level tiny --index 7 --out maze.mp4",

@@ -7,6 +7,7 @@ from wan_r1.tasks.family import Family, HasTricks, MovesObjects, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
 from wan_r1.tasks.maze3d import Maze3DFamily
+from wan_r1.tasks.navigation import NavigationFamily
 from wan_r1.tasks.sokoban import SokobanFamily
 from wan_r1.tasks.trapfield import TrapfieldFamily
 from wan_r1.types import Task
@@ -29,6 +30,7 @@ FAMILIES: dict[str, Any] = {
     "sokoban": SokobanFamily,
     "irregular_maze": IrregularMazeFamily,
     "maze3d": Maze3DFamily,
+    "navigation": NavigationFamily,
 }
 """Name -> class of each family; a new family is one folder and one line here."""
 

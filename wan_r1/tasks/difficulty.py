@@ -9,11 +9,13 @@ from wan_r1.errors import ConfigError
 __all__ = [
     "MAZE3D_LEVELS",
     "MAZE_LEVELS",
+    "NAVIGATION_LEVELS",
     "ROAD_LEVELS",
     "SOKOBAN_LEVELS",
     "TRAPFIELD_LEVELS",
     "Maze3DLevel",
     "MazeLevel",
+    "NavigationLevel",
     "RoadLevel",
     "SokobanLevel",
     "TrapfieldLevel",
@@ -183,6 +185,46 @@ MAZE3D_LEVELS: dict[str, Maze3DLevel] = {
     "easy": Maze3DLevel(grid=(6, 6, 5), segments=(5, 7), branches=(3, 4), native_px=740),
     "medium": Maze3DLevel(grid=(8, 8, 7), segments=(5, 7), branches=(3, 4), native_px=740),
     "hard": Maze3DLevel(grid=(10, 10, 9), segments=(5, 7), branches=(3, 4), native_px=740),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NavigationLevel:
+    """Parameters of a level of rooms; lengths in metres, angles in radians, ranges as least and most."""
+
+    native_px: int
+    """Side of the picture."""
+    room_m: tuple[float, float]
+    """Sides of the room."""
+    distance_m: tuple[float, float]
+    """Length of the reference path."""
+    turn_rad: tuple[float, float]
+    """All turns of the reference path together."""
+    pieces: tuple[int, int]
+    """Pieces of furniture: the target and its distractors."""
+    twins: bool = False
+    """Whether another piece of some kind stands in the room, in another colour."""
+    partitions: tuple[int, int] = (0, 0)
+    """Walls that stand out into the room."""
+
+
+NAVIGATION_LEVELS: dict[str, NavigationLevel] = {
+    "tiny": NavigationLevel(native_px=80, room_m=(3.6, 4.6), distance_m=(0.8, 2.2), turn_rad=(0.0, 1.2), pieces=(2, 3)),
+    "easy": NavigationLevel(
+        native_px=256, room_m=(4.0, 6.0), distance_m=(1.2, 3.5), turn_rad=(0.0, 1.0), pieces=(3, 4)
+    ),
+    "medium": NavigationLevel(
+        native_px=256, room_m=(5.0, 7.5), distance_m=(2.2, 5.0), turn_rad=(0.5, 2.0), pieces=(5, 6), twins=True
+    ),
+    "hard": NavigationLevel(
+        native_px=256,
+        room_m=(6.0, 9.0),
+        distance_m=(3.5, 8.0),
+        turn_rad=(1.0, 4.0),
+        pieces=(7, 9),
+        twins=True,
+        partitions=(1, 2),
+    ),
 }
 
 
