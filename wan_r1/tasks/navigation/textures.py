@@ -33,7 +33,7 @@ def _blocks(rng: np.random.Generator, rows: int, cols: int, joint: float, shift:
     across = x * cols + shift * (row % 2)
     shade = 1 - spread * rng.random((rows, cols + 1))[row, np.floor(across).astype(int) % cols]
     edge = (y * rows % 1 < joint * rows / cols) | (across % 1 < joint)
-    return np.where(edge, 0.55, shade).astype(np.float32)
+    return np.asarray(np.where(edge, 0.55, shade), np.float32)
 
 
 def _cloth(rng: np.random.Generator) -> Gray:
