@@ -16,7 +16,11 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_family_options(parser, default="maze")
-    parser.add_argument("--reward", metavar="NAME", default="trajectory", help="a reward, or your own module:function")
+    parser.add_argument(
+        "--reward",
+        metavar="NAME",
+        help="a reward, or your own module:function (default: trajectory; navigation: embedding)",
+    )
     parser.add_argument("--num", metavar="N", type=positive, default=4, help="tasks, each with the whole zoo")
     parser.add_argument("--frames", metavar="T", type=positive, default=49, help="frames per video, 4n + 1")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes")
@@ -30,8 +34,9 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.video import check_num_frames
 
     check_num_frames(args.frames, "--frames")
+    name = args.reward or ("embedding" if args.family == "navigation" else "trajectory")
     result = audit(
-        pick(REWARDS, args.reward, "--reward", own_code=True),
+        pick(REWARDS, name, "--reward", own_code=True),
         args.family,
         num_tasks=args.num,
         seed=args.seed,
@@ -66,6 +71,7 @@ COMMAND = Command(
     "Exit code 1 if a cheat beats honesty.",
     examples=(
         "wan-r1 audit",
+        "wan-r1 audit navigation --num 8",
         "wan-r1 audit maze --level hard --reward paper --num 2",
         "wan-r1 audit --reward my_rewards:MyReward --workers 2 --json",
     ),

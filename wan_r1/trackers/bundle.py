@@ -1,8 +1,8 @@
 """Bundle adjustment: poses and points that explain where points were seen.
 
 A pose is (pitch, yaw, roll, x, y, z) [6]: angles of the camera and its centre, OpenCV axes (x right, y down, z
-forward). Gauss-Newton with Levenberg's damping and Huber's weights; the points are eliminated (Schur complement), so that
-a step costs one small dense system of the poses. Hartley and Zisserman, Multiple View Geometry, appendix 6.
+forward). Gauss-Newton with Levenberg's damping and Huber's weights; the points are eliminated (Schur complement), so
+that a step costs one small dense system of the poses. Hartley and Zisserman, Multiple View Geometry, appendix 6.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """A camera decoder that needs no model: points are followed from frame to frame, then poses and points are solved for.
 
-Optical flow follows corners; two frames far enough apart give the first points in space (essential matrix), each further
-frame its pose (perspective-n-point) and further points; bundle adjustment improves all of it. The anchor is one more
-frame: its known distance from the first frame turns units into metres, as in Target-Bench.
+Optical flow follows corners. Two frames far enough apart give the first points in space, each further frame its pose
+and further points; bundle adjustment improves all of it. The anchor is one more frame: its known distance from the first
+frame turns units into metres, as in Target-Bench.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.trackers.bundle import Sightings, adjust, locate, project_points, rotations
-from wan_r1.trackers.camera import Clip, camera_track, lost_camera
+from wan_r1.trackers.camera import Clip, camera_track, decoded_frames, lost_camera
 from wan_r1.types import Track
 from wan_r1.video import resize_video
 
@@ -26,9 +26,9 @@ MIN_ANGLE = np.radians(1.0)
 MAX_ERROR_PX = 2.0
 """A sighting farther than this from where it should be is dropped; a frame with a larger median is lost."""
 STD_PX = 0.5
-ADJUST_EVERY = 5
+ADJUST_EVERY = 4
 """Frames after which all poses and points are improved; else new ones inherit the errors of the first."""
-QUALITY = 0.01
+QUALITY = 0.004
 WINDOW_PX = 11
 PYRAMID = 4
 
@@ -43,8 +43,10 @@ class VisualOdometry:
 
     horizontal_fov_deg: float = 70.0
     """Field of view of the camera; that of Target-Bench's is 69, that of our rooms 70."""
-    max_corners: int = 220
+    max_corners: int = 150
     """Points followed at a time."""
+    num_poses: int = 25
+    """Frames that are solved for, evenly spaced, beside those that count in Target-Bench; the others stay unseen."""
     max_side_px: int = 320
     """Larger videos are shrunk to this."""
 
@@ -53,7 +55,7 @@ class VisualOdometry:
             raise ConfigError(f"horizontal_fov_deg: {self.horizontal_fov_deg}; must lie between 10 and 150")
 
     def __call__(self, clip: Clip) -> Track:
-        """The camera's track, all frames seen, or those up to where it is lost, or none."""
+        """The camera's track: `num_poses` frames seen, or those up to where it is lost, or none."""
         num_frames = len(clip.video)
         gray = _gray(clip, self.max_side_px)
         if num_frames < 2:
@@ -62,7 +64,8 @@ class VisualOdometry:
         focal = width / 2 / np.tan(np.radians(self.horizontal_fov_deg / 2))
         middle = np.asarray([(width - 1) / 2, (height - 1) / 2])
         places = (_follow(gray, self.max_corners) - middle) / focal
-        solved = _solve(places, focal)
+        frames = np.union1d(np.linspace(0, num_frames - 1, self.num_poses).astype(int), decoded_frames(num_frames))
+        solved = _solve(places[[ANCHOR, *(frames + FIRST)]], focal)
         if solved is None:
             return lost_camera(num_frames)
         poses, found = solved
@@ -70,8 +73,9 @@ class VisualOdometry:
         if not found[ANCHOR] or apart < 1e-6:
             return lost_camera(num_frames)
         centers = poses[FIRST:, 3:] * (clip.anchor.distance_m / apart)
-        points = np.stack([centers[:, 2], -centers[:, 0]], axis=1)
-        return camera_track(points, found[FIRST:], np.ones(num_frames))
+        points, seen = np.full((num_frames, 2), np.nan), np.zeros(num_frames, bool)
+        points[frames], seen[frames] = np.stack([centers[:, 2], -centers[:, 0]], axis=1), found[FIRST:]
+        return camera_track(points, seen, np.ones(num_frames))
 
 
 def _gray(clip: Clip, max_side: int) -> NDArray[np.uint8]:
@@ -146,7 +150,7 @@ def _solve(places: Floats, focal: float) -> tuple[Floats, NDArray[np.bool_]] | N
                 poses[frame], found[frame] = pose, True
         points = _place_more(places, points, poses, found, frame, focal)
         if frame % ADJUST_EVERY == 0:
-            poses, points = _adjusted(places, points, poses, found, focal, (3,))
+            poses, points = _adjusted(places, points, poses, found, focal, (2,))
     if not found[ANCHOR] or not found[FIRST + 1]:
         return None
     poses, points = _adjusted(places, points, poses, found, focal, (5, 10))
@@ -212,7 +216,7 @@ def _across(rays: Floats, sin: Floats, cos: Floats) -> Floats:
 
 
 def _triangulate(a: Floats, b: Floats, pose_a: Floats, pose_b: Floats, focal: float) -> Floats:
-    """Points [N, 3] from their places in two frames; NaN where rays are too parallel, miss each other, or end behind."""
+    """Points [N, 3] from their places in two frames; NaN where rays are too parallel, miss or end behind."""
     turns, _ = rotations(np.stack([pose_a[:3], pose_b[:3]]))
     ones = np.ones((len(a), 1))
     rays = [np.concatenate([place, ones], axis=1) @ turn for place, turn in ((a, turns[0]), (b, turns[1]))]

@@ -1,0 +1,77 @@
+"""The pose reward of first-person videos: decode the camera's path and compare it as Target-Bench does."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import ConfigError
+from wan_r1.metrics.target_bench import measure
+from wan_r1.rewards.embedding import EmbeddingReward
+from wan_r1.tasks import FAMILIES, family_of
+from wan_r1.tasks.first_person import anchor_of
+from wan_r1.trackers.camera import Clip, decoded_frames
+from wan_r1.trackers.visual_odometry import VisualOdometry
+from wan_r1.types import Score, Task, Track, Verdict
+
+__all__ = ["NavigationReward", "PoseReward"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoseReward:
+    """progress * nearness + approach * SE * AC, on the decoded path; 0 if the video cannot be decoded.
+
+    nearness = 1 - (distance to the reference's end) / (the same for a camera that stays), at least 0; SE and AC are
+    Target-Bench's soft endpoint and approach consistency with its official constants.
+    """
+
+    nearness: float = 0.5
+    """Weight of how much nearer to the end the camera is: gives a slope where SE is flat."""
+    approach: float = 0.5
+    """Weight of SE * AC."""
+    decoder: VisualOdometry = field(default_factory=VisualOdometry)
+    """What reads the path."""
+
+    def __post_init__(self) -> None:
+        if min(self.nearness, self.approach) < 0 or abs(self.nearness + self.approach - 1) > 1e-9:
+            raise ConfigError(f"weights {self.nearness}, {self.approach}: must be >= 0 and add to 1")
+
+    def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
+        """Score of video [T, H, W, 3] uint8 of a first-person task."""
+        track = self.decoder(Clip(video=video, anchor=anchor_of(task)))
+        return self.score(task, track)
+
+    def score(self, task: Task, track: Track) -> Score:
+        """Score of a camera's track; the verdict is that of the room's rules, None for segments read from files."""
+        frames = decoded_frames(track.points.shape[1])
+        verdict: Verdict | None = family_of(task).judge(task, track) if task.family in FAMILIES else None
+        if not track.seen[0][frames].all():
+            return Score(value=0.0, parts={"decoded": 0.0, "nearness": 0.0, "approach": 0.0}, verdict=verdict)
+        end = task.solution.points[-1]
+        result = measure(track.points[0][frames], task.solution.points)
+        near = float(np.clip(1 - result.fde / max(float(np.hypot(*end)), 1e-6), 0, 1))
+        approach = result.soft_endpoint * result.approach_consistency
+        value = self.nearness * near + self.approach * approach
+        parts = {"decoded": 1.0, "nearness": near, "approach": approach}
+        return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NavigationReward:
+    """The embedding reward and the pose reward, mixed."""
+
+    pose_weight: float = 0.5
+    """Share of the pose reward, in [0, 1]."""
+    embedding: EmbeddingReward = field(default_factory=EmbeddingReward)
+    pose: PoseReward = field(default_factory=PoseReward)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pose_weight <= 1:
+            raise ConfigError(f"pose_weight: {self.pose_weight}; must lie in [0, 1]")
+
+    def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
+        """Score of video [T, H, W, 3] uint8 of a first-person task; the parts carry the name of their reward."""
+        scores = {"embedding": self.embedding(task, video), "pose": self.pose(task, video)}
+        parts = {f"{name}.{part}": value for name, score in scores.items() for part, value in score.parts.items()}
+        value = (1 - self.pose_weight) * scores["embedding"].value + self.pose_weight * scores["pose"].value
+        return Score(value=value, parts=parts, verdict=scores["pose"].verdict)

@@ -1,0 +1,121 @@
+"""The zoo of first-person videos: walks that end early, and videos that only look like a walk to the target."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.rewards.cheats import PREFIXES, Example
+from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
+from wan_r1.tasks import family_of, task_seed
+from wan_r1.tasks.first_person import reference_video
+from wan_r1.tasks.navigation import NavigationFamily
+from wan_r1.types import Task
+
+__all__ = ["WALK_CHEATS", "prefix_video", "walk_zoo"]
+
+Video = NDArray[np.uint8]
+HONEST = ("dark8", "low_contrast", "blur")
+"""Disturbances after which the reference must still score as one."""
+
+
+def walk_zoo(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Example]:
+    """All honest and cheating videos of a first-person task."""
+    exact = np.array(reference_video(task, num_frames, *task.first_frame.shape[:2]))
+    yield Example(name="exact", kind="honest", video=exact)
+    for name in (*HONEST, *UNRANKED):
+        kind = "honest" if name in HONEST else "unranked"
+        yield Example(name=name, kind=kind, video=DISTURBANCES[name](exact, rng))
+    for per_cent in PREFIXES:
+        yield Example(name=f"prefix{per_cent}", kind="prefix", video=prefix_video(task, exact, per_cent / 100))
+    for name, cheat in WALK_CHEATS.items():
+        yield Example(name=name, kind="cheat", video=cheat(task, exact, rng))
+
+
+def prefix_video(task: Task, exact: Video, share: float) -> Video:
+    """The reference walk up to this share of its length, in its own time, then rest."""
+    points = task.solution.points
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    moments = np.interp(np.linspace(0, 1, len(exact)), np.linspace(0, 1, len(points)), along / along[-1])
+    last = max(0, int(np.searchsorted(moments, share, side="right")) - 1)
+    return exact[np.minimum(np.arange(len(exact)), last)]
+
+
+def _hard_cut(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    return np.where(np.arange(len(exact))[:, None, None, None] < len(exact) // 2, exact[:1], exact[-1:])
+
+
+def _cross_fade(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    share = np.linspace(0, 1, len(exact))[:, None, None, None]
+    return np.asarray((exact[0] * (1 - share) + exact[-1] * share).round().astype(np.uint8))
+
+
+def _zoom(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The first frame, zoomed in on what fits the last frame best: nothing moves against anything else."""
+    first, (height, width) = exact[0], exact.shape[1:3]
+    small = cv2.resize(exact[-1], (max(4, width // 3), max(4, height // 3)), interpolation=cv2.INTER_AREA)
+    found = cv2.minMaxLoc(cv2.matchTemplate(first, small, cv2.TM_CCOEFF_NORMED))[3]
+    frames = []
+    for share in np.linspace(0, 1, len(exact)):
+        scale = 1 - share * (1 - small.shape[1] / width)
+        x, y = found[0] * share, found[1] * share
+        window = np.asarray([[1 / scale, 0, -x / scale], [0, 1 / scale, -y / scale]])
+        frames.append(cv2.warpAffine(first, window, (width, height), borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(frames)
+
+
+def _shifted(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The second half of the walk, slowly: it does not begin where it should."""
+    half = len(exact) // 2
+    return exact[np.linspace(half, len(exact) - 1, len(exact)).round().astype(int)]
+
+
+def _other_walk(task: Task, num_frames: int) -> Video:
+    family = family_of(task) if isinstance(task.settings.get("level"), str) else NavigationFamily()
+    other = replace(family, size=max(task.first_frame.shape[:2]))  # type: ignore[type-var]
+    height, width = task.first_frame.shape[:2]
+    return reference_video(other.generate(task_seed(task.seed % 2**32, 1)), num_frames, height, width)
+
+
+def _other_goal(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The walk of another room, after the right first frame."""
+    return np.concatenate([exact[:1], _other_walk(task, len(exact))[1:]])
+
+
+def _other_goal_late(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """A quarter of the right walk, then another room's goal."""
+    quarter = len(exact) // 4
+    return np.concatenate([exact[:quarter], _other_walk(task, len(exact))[quarter:]])
+
+
+def _late_cut(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """Stands still until the last two frames, which show the goal."""
+    return np.concatenate([exact[:1].repeat(len(exact) - 2, axis=0), exact[-1:].repeat(2, axis=0)])
+
+
+def _shuffled(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    middle = rng.permutation(np.arange(1, len(exact) - 1))
+    return exact[np.concatenate([[0], middle, [len(exact) - 1]])]
+
+
+def _noise(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    return np.concatenate([exact[:1], rng.integers(0, 256, exact[1:].shape, dtype=np.uint8)])
+
+
+WALK_CHEATS: dict[str, Callable[[Task, Video, np.random.Generator], Video]] = {
+    "frozen": lambda task, exact, rng: exact[:1].repeat(len(exact), axis=0),
+    "reversed": lambda task, exact, rng: exact[::-1],
+    "leave": lambda task, exact, rng: np.concatenate([exact[::2], exact[::-1][1::2]]),
+    "hard_cut": _hard_cut,
+    "late_cut": _late_cut,
+    "cross_fade": _cross_fade,
+    "zoom": _zoom,
+    "shifted": _shifted,
+    "other_goal": _other_goal,
+    "other_goal_late": _other_goal_late,
+    "shuffled": _shuffled,
+    "noise": _noise,
+}
+"""Name -> (task, reference video, rng) -> video [T, H, W, 3] that should earn nothing."""
