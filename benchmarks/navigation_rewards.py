@@ -38,7 +38,10 @@ def graded_ways(task: Task) -> Iterator[tuple[str, Way]]:
     num = len(points)
     for share in SHARES:
         places = np.minimum(np.arange(num), int(share * (num - 1)))
-        yield f"prefix{share:.2f}", Way(points=points[places].astype(np.float32), unit="metre", headings=headings[places])
+        yield (
+            f"prefix{share:.2f}",
+            Way(points=points[places].astype(np.float32), unit="metre", headings=headings[places]),
+        )
     aside = np.asarray([-np.sin(headings[-1]), np.cos(headings[-1])])
     for offset in OFFSETS_M:
         bent = points + offset * (np.linspace(0, 1, num)[:, None] ** 2) * aside

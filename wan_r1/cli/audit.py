@@ -16,11 +16,8 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_family_options(parser, default="maze")
-    parser.add_argument(
-        "--reward",
-        metavar="NAME",
-        help="a reward, or your own module:function (default: trajectory; navigation: embedding)",
-    )
+    reward_help = "a reward, or your own module:function (default: trajectory; for navigation: embedding)"
+    parser.add_argument("--reward", metavar="NAME", help=reward_help)
     parser.add_argument("--num", metavar="N", type=positive, default=4, help="tasks, each with the whole zoo")
     parser.add_argument("--frames", metavar="T", type=positive, default=49, help="frames per video, 4n + 1")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from wan_r1.cli import evaluate_paths
 from wan_r1.cli.command import DONE, Command, add_json_option, positive
 from wan_r1.cli.console import print_json
 
@@ -10,7 +11,8 @@ __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = parser.add_subparsers(dest="kind", metavar="policy", required=True)
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    evaluate_paths.add_arguments(kinds)
     policy = kinds.add_parser("policy", help="a policy on the tasks of a recipe", allow_abbrev=False)
     policy.add_argument("recipe", metavar="RECIPE", type=Path, help="a recipe of rl or sft; its [test] section counts")
     policy.add_argument("overrides", metavar="section.key=value", nargs="*", help="settings in place of the recipe's")
@@ -24,6 +26,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    return evaluate_paths.run(args) if args.kind == "paths" else _run_policy(args)
+
+
+def _run_policy(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     import torch
@@ -54,10 +60,12 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    summary="measure how often a policy solves held-out tasks",
-    description="Judge a policy on the held-out tasks of a recipe, with fixed seeds and one fixed sampler:\n"
-    "em (solved by a shortest way), sr (solved), VR-Bench's own metrics, 95 % intervals, pass@k.",
+    summary="measure a policy on held-out tasks, or videos against a benchmark",
+    description="policy: judge a policy on the held-out tasks of a recipe, with fixed seeds and one fixed sampler:\n"
+    "em (solved by a shortest way), sr (solved), VR-Bench's own metrics, 95 % intervals, pass@k.\n"
+    "paths: judge first-person videos by the way of their camera, as Target-Bench does.",
     examples=(
+        "wan-r1 evaluate paths data/rooms data/rooms/wm_videos",
         "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/maze_tiny/model",
         "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --num-tasks 64 --num-samples 16 --json",
     ),

@@ -1,8 +1,8 @@
 """A camera decoder that needs no model: points are followed from frame to frame, then poses and points are solved for.
 
 Optical flow follows corners. Two frames far enough apart give the first points in space, each further frame its pose
-and further points; bundle adjustment improves all of it. The anchor is one more frame: its known distance from the first
-frame turns units into metres, as in Target-Bench.
+and further points; bundle adjustment improves all of it. The anchor is one more frame: its known distance from the
+first frame turns units into metres, as in Target-Bench.
 """
 
 from dataclasses import dataclass

@@ -19,6 +19,8 @@ __all__ = ["judge"]
 
 ARRIVED_M = 0.35
 """A stop within this distance of the reference's end has arrived: well within the 0.5 m of Target-Bench's sigma."""
+ARRIVED_SHARE = 0.2
+"""On a short path, this share of it counts instead."""
 TOUCH_M = 0.8 * ROBOT_RADIUS_M
 """A camera nearer to a wall or a piece than this has hit it; a fifth of the radius is left to decoders."""
 MAX_STEP = 4.0
@@ -40,7 +42,8 @@ def judge(task: Task, track: Track) -> Verdict:
     violation = _first_violation(state, walked, seen, cap)
     legal = walked if violation is None else walked[seen < violation.frame]
     progress = _progress(state, task.solution.points.astype(np.float64), legal)
-    arrived = float(np.hypot(*(walked[-1] - task.solution.points[-1]))) <= ARRIVED_M
+    reach = min(ARRIVED_M, ARRIVED_SHARE * path_length(task.solution.points))
+    arrived = float(np.hypot(*(walked[-1] - task.solution.points[-1]))) <= reach
     solved = arrived and violation is None
     optimal = solved and path_length(walked) <= OPTIMAL * path_length(task.solution.points)
     violations = () if violation is None else (violation,)

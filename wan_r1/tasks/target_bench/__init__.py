@@ -6,13 +6,14 @@ ROOT/wm_videos/<model>/<segment>.mp4                       what models made of i
 
 from wan_r1.tasks.target_bench.reading import (
     HORIZONS,
+    REFERENCE_MODEL,
     SegmentState,
     list_segments,
     list_videos,
     read_segment,
     read_truth,
 )
-from wan_r1.tasks.target_bench.writing import REFERENCE_MODEL, segment_name, write_segment
+from wan_r1.tasks.target_bench.writing import segment_name, write_segment
 
 __all__ = [
     "HORIZONS",

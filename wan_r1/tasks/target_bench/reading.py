@@ -17,11 +17,13 @@ from wan_r1.errors import DatasetError, VideoError
 from wan_r1.types import Anchor, Path, Task
 from wan_r1.video import read_image
 
-__all__ = ["HORIZONS", "SegmentState", "list_segments", "list_videos", "read_segment", "read_truth"]
+__all__ = ["HORIZONS", "REFERENCE_MODEL", "SegmentState", "list_segments", "list_videos", "read_segment", "read_truth"]
 
 HORIZONS = ("2s", "4s")
 """Variants of a segment that begin later."""
 BENCHMARK, VIDEOS = "Benchmark", "wm_videos"
+REFERENCE_MODEL = "gt_videos"
+"""Folder of wm_videos with the real videos, as on Target-Bench's leaderboard."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -32,7 +34,7 @@ class SegmentState:
     anchor: Anchor
     """The picture at the start of the segment, and the metres from there to the conditioning picture."""
     reference_video: FilePath | None
-    """The real video from the conditioning picture to the end, if the folder has one."""
+    """The real video from the conditioning picture to the end, wm_videos/gt_videos/<segment>.mp4, if there is one."""
 
 
 def list_segments(root: str | FilePath) -> list[FilePath]:
@@ -77,7 +79,7 @@ def read_segment(folder: str | FilePath, horizon: str | None = None) -> Task:
     if horizon is not None:
         before, current = "_current_frame.png", f"_{horizon}.png"
     points = _reference(folder, horizon)
-    video = next(iter(sorted(folder.glob("*_reference.mp4"))), None)
+    video = folder.parent.parent / VIDEOS / REFERENCE_MODEL / f"{folder.name}.mp4"
     anchor = Anchor(picture=_picture(_file(folder, before)), distance_m=_distance(folder, horizon))
     return Task(
         family="target_bench",
@@ -89,7 +91,9 @@ def read_segment(folder: str | FilePath, horizon: str | None = None) -> Task:
         sprites={},
         goals=(),
         solution=Path(points=points, unit="metre"),
-        state=SegmentState(name=folder.name, anchor=anchor, reference_video=None if horizon else video),
+        state=SegmentState(
+            name=folder.name, anchor=anchor, reference_video=video if horizon is None and video.is_file() else None
+        ),
     )
 
 

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.navigation import NavigationFamily, NavigationState, draw_map
+from wan_r1.tasks.target_bench.reading import REFERENCE_MODEL
 from wan_r1.types import Path, Task
 from wan_r1.video import write_image, write_video
 
-__all__ = ["REFERENCE_MODEL", "segment_name", "write_segment"]
+__all__ = ["segment_name", "write_segment"]
 
-REFERENCE_MODEL = "gt_videos"
-"""Folder of wm_videos with the real videos, as on Target-Bench's leaderboard."""
 HISTORY_FRAMES = 8
 """Frames from the first picture of a segment to the conditioning picture."""
 MAP_PX = 480

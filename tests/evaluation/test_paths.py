@@ -1,0 +1,85 @@
+"""`wan-r1 evaluate paths`: Target-Bench's folders judged; bad input is said and left out."""
+
+import json
+
+import numpy as np
+import pytest
+
+from wan_r1.cli.main import main
+from wan_r1.errors import DatasetError
+from wan_r1.evaluation.paths import evaluate_paths
+from wan_r1.tasks import make_tasks
+from wan_r1.tasks.target_bench import list_segments, write_segment
+from wan_r1.trackers.camera import OracleDecoder
+from wan_r1.video import write_video
+
+
+@pytest.fixture
+def root(tmp_path):
+    for index, task in enumerate(make_tasks("navigation", 4, 3, size=32), start=1):
+        write_segment(tmp_path, f"tiny_{index:04d}", task, 9)
+    return tmp_path
+
+
+def test_reference_videos_have_the_best_score_with_the_oracle(root):
+    (row,) = evaluate_paths(root, root, OracleDecoder()).rows()
+    assert row.num_videos == 3
+    assert row.num_failed == 0
+    assert row.overall.mean >= 0.89
+    assert row.compatible == pytest.approx(row.overall.mean, abs=1e-9)
+
+
+def test_missing_and_short_videos_count_zero_and_are_skipped_in_the_compatible_column(root):
+    first, second, _ = sorted((root / "wm_videos" / "gt_videos").glob("*.mp4"))
+    first.unlink()
+    write_video(second, np.zeros((1, 32, 32, 3), np.uint8))
+    found = evaluate_paths(root, root, OracleDecoder())
+    (row,) = found.rows()
+    assert row.num_failed == 2
+    assert row.overall.mean == pytest.approx(row.compatible / 3)
+    assert [result.failure is None for result in found.results] == [False, False, True]
+    assert "1 frame" in found.results[1].failure
+
+
+def test_what_is_wrong_in_the_data_set_is_one_line_each_and_the_rest_is_judged(root, capsys):
+    broken, empty, _ = list_segments(root)
+    (broken / f"{broken.name}_metadata.json").unlink()
+    (empty / f"{empty.name}_caption.txt").write_text("")
+    out = root / "out"
+    code = main(["evaluate", "paths", str(root), str(root), "--decoder", "oracle", "--json", "--out", str(out)])
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert code == 0
+    assert len(result["segments"]) == 1
+    assert result["models"][0]["overall"]["mean"] >= 0.89
+    lines = [line for line in printed.err.splitlines() if "left out" in line]
+    assert len(lines) == 4  # two segments, and their two videos
+    assert any("_metadata.json: missing" in line for line in lines)
+    assert any("caption is empty" in line for line in lines)
+    assert len(list(out.glob("*.png"))) == 1
+
+
+def test_the_tables_name_models_segments_and_failures(root, capsys):
+    next((root / "wm_videos" / "gt_videos").glob("*.mp4")).unlink()
+    assert main(["evaluate", "paths", str(root), str(root / "wm_videos"), "--decoder", "oracle"]) == 0
+    printed = capsys.readouterr()
+    assert "gt_videos" in printed.out
+    assert "compatible" in printed.out
+    assert "failed" in printed.out
+    assert "no video" in printed.err
+
+
+def test_a_data_set_without_one_usable_segment_is_an_error(root):
+    for folder in list_segments(root):
+        (folder / f"{folder.name}_caption.txt").write_text("")
+    with pytest.raises(DatasetError, match="no segment can be used"):
+        evaluate_paths(root, root, OracleDecoder())
+
+
+def test_make_navigation_writes_what_evaluate_paths_reads(tmp_path):
+    out = tmp_path / "rooms"
+    assert main(["make", "navigation", "--num", "2", "--size", "32", "--frames", "9", "--out", str(out)]) == 0
+    rows = (out / "metadata.csv").read_text().splitlines()
+    assert rows[0] == "video,prompt,input_image"
+    assert all((out / part).is_file() for part in (rows[1].split(",")[0], rows[1].rsplit(",", 1)[1]))
+    assert evaluate_paths(out, out, OracleDecoder()).rows()[0].overall.mean >= 0.89

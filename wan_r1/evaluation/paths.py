@@ -1,0 +1,152 @@
+"""Target-Bench: first-person videos judged by the way of their camera.
+
+Two columns for each model. Ours counts what cannot be decoded, or was not made, as 0. `compatible` skips it, as
+Target-Bench's scripts do, and measures as they do (NaN counts as a hit, and so on), for published tables.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import DatasetError, VideoError
+from wan_r1.metrics.statistics import Interval, mean_interval
+from wan_r1.metrics.target_bench import OFFICIAL, TargetBenchConstants, TargetBenchResult, measure
+from wan_r1.tasks.first_person import anchor_of
+from wan_r1.tasks.target_bench import list_segments, list_videos, read_segment, read_truth
+from wan_r1.trackers.camera import CameraDecoder, Clip, OracleDecoder, decoded_frames
+from wan_r1.types import Task
+from wan_r1.video import read_video
+
+__all__ = ["METRICS", "ModelRow", "PathEvaluation", "PathResult", "evaluate_paths"]
+
+METRICS = ("overall", "ade", "fde", "miss_rate", "soft_endpoint", "approach_consistency")
+MIN_FRAMES = 2
+
+Points = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PathResult:
+    """One video: its decoded points [N, 2] in metres and their numbers, or why there are none."""
+
+    model: str
+    segment: str
+    reference: Points
+    points: Points | None
+    numbers: TargetBenchResult | None
+    failure: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRow:
+    """The numbers of one model: overall over all videos (failures count 0), the means over the decoded ones."""
+
+    model: str
+    num_videos: int
+    num_failed: int
+    overall: Interval
+    compatible: float | None
+    means: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PathEvaluation:
+    """All results, and one line for each segment or file of the data set that could not be used."""
+
+    results: tuple[PathResult, ...]
+    problems: tuple[str, ...]
+
+    def rows(self, seed: int = 0) -> list[ModelRow]:
+        """One row for each model."""
+        models = dict.fromkeys(result.model for result in self.results)
+        return [_row([result for result in self.results if result.model == model], seed) for model in models]
+
+
+def evaluate_paths(
+    dataset: str | Path,
+    output: str | Path,
+    decoder: CameraDecoder,
+    constants: TargetBenchConstants = OFFICIAL,
+    horizon: str | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> PathEvaluation:
+    """Judge wm_videos/MODEL/SEGMENT.mp4 in `output` against the segments of `dataset`.
+
+    `report` is called with (videos done, all videos). DatasetError only if there is nothing to judge at all.
+    """
+    tasks, problems = _read_tasks(list_segments(dataset), horizon)
+    videos = list_videos(output)
+    if not tasks:
+        raise DatasetError(f"{dataset}: no segment can be used; the first: {problems[0]}")
+    known = {folder.name for folder in list_segments(dataset)}
+    strangers = [file for files in videos.values() for name, file in files.items() if name not in known]
+    problems += [f"{file}: the data set has no segment {file.stem}" for file in strangers]
+    results, total = [], len(videos) * len(tasks)
+    for model, files in videos.items():
+        for name, task in tasks.items():
+            results.append(_judge(model, name, task, files.get(name), decoder, constants))
+            if report is not None:
+                report(len(results), total)
+    return PathEvaluation(results=tuple(results), problems=tuple(problems))
+
+
+def _read_tasks(folders: Sequence[Path], horizon: str | None) -> tuple[dict[str, Task], list[str]]:
+    tasks, problems = {}, []
+    for folder in folders:
+        try:
+            tasks[folder.name] = read_segment(folder, horizon)
+        except DatasetError as error:
+            problems.append(str(error))
+    return tasks, problems
+
+
+def _judge(
+    model: str, segment: str, task: Task, file: Path | None, decoder: CameraDecoder, constants: TargetBenchConstants
+) -> PathResult:
+    points, failure = _decode(task, file, decoder)
+    numbers = None if points is None else measure(points, task.solution.points, constants)
+    return PathResult(
+        model=model,
+        segment=segment,
+        reference=task.solution.points,
+        points=points,
+        numbers=numbers,
+        failure=failure,
+    )
+
+
+def _decode(task: Task, file: Path | None, decoder: CameraDecoder) -> tuple[Points | None, str | None]:
+    """The points of the frames that count, or why there are none."""
+    if file is None:
+        return None, "no video"
+    try:
+        video = read_video(file)
+        truth = read_truth(file) if isinstance(decoder, OracleDecoder) else None
+    except (VideoError, DatasetError) as error:
+        return None, str(error)
+    if len(video) < MIN_FRAMES:
+        return None, f"{file}: {len(video)} frame; a way needs at least {MIN_FRAMES}"
+    track = decoder(Clip(video=video, anchor=anchor_of(task), truth=truth))
+    frames = decoded_frames(len(video))
+    if not track.seen[0][frames].all():
+        return None, f"{file}: the camera is lost in {int((~track.seen[0][frames]).sum())} of {len(frames)} frames"
+    return track.points[0][frames], None
+
+
+def _row(results: Sequence[PathResult], seed: int) -> ModelRow:
+    decoded = [result.numbers for result in results if result.numbers is not None]
+    scores = [0.0 if result.numbers is None else result.numbers.overall for result in results]
+    compatible = [
+        measure(result.points, result.reference, compat=True).overall for result in results if result.points is not None
+    ]
+    return ModelRow(
+        model=results[0].model,
+        num_videos=len(results),
+        num_failed=len(results) - len(decoded),
+        overall=mean_interval(np.asarray(scores), seed=seed),
+        compatible=float(np.mean(compatible)) if compatible else None,
+        means={name: float(np.mean([getattr(each, name) for each in decoded])) for name in METRICS} if decoded else {},
+    )
