@@ -28,6 +28,8 @@ from wan_r1.types import Task
 
 RESULTS = Path(__file__).parent / "results" / "navigation_rewards.json"
 SETS = (("tiny", 80, 17), ("easy", 128, 49))
+SEED = 41
+"""The numbers of rewards/embedding.py were chosen on other rooms, those of seed 23."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 OFFSETS_M = (-0.8, -0.4, -0.2, 0.2, 0.4, 0.8)
 
@@ -70,7 +72,7 @@ def main() -> None:
         family = make_family("navigation", level=level, split="test", size=size)
         truth, values, seconds = [], {name: [] for name in rewards}, dict.fromkeys(rewards, 0.0)
         for room in range(args.rooms):
-            task = family.generate(task_seed(23, room))
+            task = family.generate(task_seed(SEED, room))
             truth.append([])
             for values_of in values.values():
                 values_of.append([])

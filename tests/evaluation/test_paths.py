@@ -53,7 +53,7 @@ def test_what_is_wrong_in_the_data_set_is_one_line_each_and_the_rest_is_judged(r
     assert len(result["segments"]) == 1
     assert result["models"][0]["overall"]["mean"] >= 0.89
     lines = [line for line in printed.err.splitlines() if "left out" in line]
-    assert len(lines) == 4  # two segments, and their two videos
+    assert len(lines) == 2
     assert any("_metadata.json: missing" in line for line in lines)
     assert any("caption is empty" in line for line in lines)
     assert len(list(out.glob("*.png"))) == 1

@@ -1,36 +1,54 @@
 """The embedding-level reward of first-person videos: does the video show what the reference video shows, in its order?
 
-With unit vectors f_t of the video's frames and g_k of as many frames of the reference, s_tk = f_t . g_k:
+With unit vectors f_t of the video's frames and g_k of as many frames of the reference:
 
-    place_t    = argmax_k s_tk / (T - 1), how far along the reference a frame is; likeness_t = max_k s_tk
-    endpoint   = (s_TT - b) / (1 - b), at least 0; b is what the best earlier frame offers: g_k . g_T, k < NEAR_END T
-    progress   = place_T
-    order      = rank agreement of place_t and t (Spearman), at least 0, times how far the places reach
-    structure  = 1 - |F - G| / |1 - G| with F = f f', G = g g': a still video has 0
+    s_tk       = max over d of f_t . g_k^d - SHIFT_COST |d|, g_k^d the frame k moved sideways by d of its width: a
+                 camera a little beside the way, or turned a little, sees nearly the same
+    place_t    = argmax_k s_tk / (T - 1), how far along the reference a frame is
+    likeness_t = max_k s_tk from least_likeness to full_likeness as 0 to 1
+    endpoint   = (s_TT - b) / (1 - b), at least 0; b is what the best frame of the first half offers: max s_kT
+    progress   = place_T likeness_T
+    order      = correlation of place_t and t, at least 0, times how far the places reach, times likeness_T
+    structure  = 1 - |F - G| / |1 - G| with F = f f', G = g g', times likeness_T: a still video has 0
     value      = gate * (w_endpoint endpoint + w_progress progress + w_order order + w_structure structure)
 
-gate is the product of three numbers in [0, 1]: likeness (the frames are frames of the reference, not blends or another
-room), smoothness (no jump along the reference, as a hard cut has), start (the video begins where it should).
+gate is the product of numbers in [0, 1]: likeness (the mean of likeness_t), smoothness (no jump along the reference, as
+a hard cut or a cross-fade has), start (the video begins where it should) and parallax (the first frame, enlarged, does
+not explain the later frames better than it explains those of the reference).
 """
 
 import functools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.encoders import ENCODERS, encode_frames
+from wan_r1.rewards.parallax import zoom_matches
 from wan_r1.tasks.first_person import TaskKey, reference_video
 from wan_r1.types import Score, Task
 from wan_r1.video import subsample
 
-__all__ = ["EmbeddingReward", "compare"]
+__all__ = ["EmbeddingReward"]
 
 Vectors = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
-NEAR_END = 0.8
-"""Share of the reference before which a frame counts as an earlier one."""
+SHIFTS = (0.0, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3)
+SHIFT_COST = 0.3
+NUM_END = 2
+"""Frames at the end whose likeness counts as that of the last."""
+START_LIKENESS = (0.7, 0.9)
+START_PLACE = (0.15, 0.3)
+"""Likeness to the reference's first frame, and place, between which the gate of the start opens and closes."""
+ZOOM_EXCESS = (0.035, 0.07)
+"""On drawn rooms a zoom is explained by the first frame better than the reference by .07 or more, honest videos by .04
+or less, also blurred ones."""
+
+_PARTS = ("endpoint", "progress", "order", "structure")
+_GATES = ("likeness", "smoothness", "start", "parallax")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,11 +69,11 @@ class EmbeddingReward:
     """Name or folder of the encoder's weights; None takes the published ones."""
     device: str | None = None
     """Of the encoder; None takes a GPU if there is one."""
-    num_frames: int = 25
+    num_frames: int = 17
     """Frames of the video that are compared, evenly spaced; shorter videos are taken whole."""
-    least_likeness: float = 0.7
-    """Likeness below which a frame shows something else; see also full_likeness."""
-    full_likeness: float = 0.92
+    least_likeness: float = 0.2
+    """Likeness below which a frame shows something else."""
+    full_likeness: float = 0.9
     """Likeness from which on a frame is taken as one of the reference."""
     max_jump: float = 0.3
     """Largest step along the reference from frame to frame that is no cut, as a share of it."""
@@ -71,59 +89,79 @@ class EmbeddingReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a task with a reference video."""
-        video = subsample(video, min(len(video), self.num_frames))
+        reference = _reference(TaskKey(task), self, min(max(len(video), 2), self.num_frames), *video.shape[1:3])
         if len(video) < 2:
             return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *_GATES), 0.0))
-        generated = encode_frames(self.encoder, video, self.weights, self.device)
-        parts = compare(generated, _reference(TaskKey(task), self, len(video), *video.shape[1:3]), self)
+        video = subsample(video, min(len(video), self.num_frames))
+        vectors = encode_frames(self.encoder, video, self.weights, self.device)
+        parts = self._compare(vectors, zoom_matches(video), reference)
         gate = float(np.prod([parts[name] for name in _GATES]))
         value = gate * sum(getattr(self, name) * parts[name] for name in _PARTS)
         return Score(value=float(np.clip(value, 0, 1)), parts=parts)
 
+    def _compare(self, vectors: Vectors, zooms: Floats, reference: "_Reference") -> dict[str, float]:
+        """Parts and gates of T >= 2 frames against as many of the reference."""
+        alike, last = reference.similarity(vectors), len(vectors) - 1
+        best = alike.argmax(axis=1)
+        places = best / last
+        earlier = reference.similarity(reference.vectors[0])[: max(1, last // 2), last].max()
+        span = self.full_likeness - self.least_likeness
+        likeness = np.clip((alike.max(axis=1) - self.least_likeness) / span, 0, 1)
+        end = float(likeness[-NUM_END:].mean())
+        among, wanted = vectors @ vectors.T, reference.vectors[0] @ reference.vectors[0].T
+        jump = float(np.abs(np.diff(places)).max())
+        return {
+            "endpoint": _share(alike[last, last], earlier, 1.0),
+            "progress": float(places[last]) * end,
+            "order": _order(places) * end,
+            "structure": (1 - _share(np.abs(among - wanted).mean(), 0.0, (1 - wanted).mean())) * end,
+            "likeness": float(likeness.mean()),
+            "smoothness": 1 - _share(jump, max(self.max_jump, 2 / last), self.max_jump + max(self.max_jump, 2 / last)),
+            "start": _share(float(vectors[0] @ reference.vectors[0][0]), *START_LIKENESS)
+            * (1 - _share(places[0], *START_PLACE)),
+            "parallax": _parallax(zooms, reference.zooms[best], places),
+        }
 
-_PARTS = ("endpoint", "progress", "order", "structure")
-_GATES = ("likeness", "smoothness", "start")
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Reference:
+    """Vectors [shifts, T, D] of the reference's frames, moved sideways by SHIFTS, and zoom matches [T]."""
+
+    vectors: Vectors
+    zooms: Floats
+
+    def similarity(self, vectors: Vectors) -> Floats:
+        """s_tk [T, T] of frames with vectors [T, D]."""
+        costs = SHIFT_COST * np.abs(np.asarray(SHIFTS))
+        return np.asarray(np.max([vectors @ g.T - cost for g, cost in zip(self.vectors, costs, strict=True)], axis=0))
 
 
 @functools.lru_cache(maxsize=256)
-def _reference(key: TaskKey, reward: EmbeddingReward, num_frames: int, height: int, width: int) -> Vectors:
+def _reference(key: TaskKey, reward: EmbeddingReward, num_frames: int, height: int, width: int) -> _Reference:
     video = reference_video(key.task, num_frames, height, width)
-    return encode_frames(reward.encoder, video, reward.weights, reward.device)
+    moved = [encode_frames(reward.encoder, _moved(video, shift), reward.weights, reward.device) for shift in SHIFTS]
+    return _Reference(vectors=np.stack(moved), zooms=zoom_matches(video))
 
 
-def compare(generated: Vectors, reference: Vectors, reward: EmbeddingReward) -> dict[str, float]:
-    """The parts and gates of generated against reference unit vectors, both [T, D] with T >= 2; all in [0, 1]."""
-    alike, among = generated @ reference.T, reference @ reference.T
-    last = len(alike) - 1
-    places = alike.argmax(axis=1) / last
-    earlier = float(among[: max(1, int(NEAR_END * last)), last].max())
-    steps = np.abs(np.diff(places))
-    span = reward.full_likeness - reward.least_likeness
-    # The worst tenth of the frames decides: a blend or a cut shows for a few frames only.
-    worst = float(np.quantile(alike.max(axis=1), 0.1))
-    return {
-        "endpoint": _share(float(alike[last, last]) - earlier, 1 - earlier),
-        "progress": float(places[last]),
-        "order": _order(places),
-        "structure": 1
-        - min(1.0, float(np.abs(generated @ generated.T - among).mean() / max(1e-6, (1 - among).mean()))),
-        "likeness": _share(worst - reward.least_likeness, span),
-        "smoothness": 1 - _share(float(steps.max()) - max(reward.max_jump, 2 / last), reward.max_jump),
-        "start": _share(float(alike[0, 0]) - reward.least_likeness, span) * (1 - _share(float(places[0]) - 0.15, 0.15)),
-    }
+def _moved(video: NDArray[np.uint8], shift: float) -> NDArray[np.uint8]:
+    """The video moved sideways by a share of its width; its border is repeated."""
+    height, width = video.shape[1:3]
+    matrix = np.asarray([[1, 0, shift * width], [0, 1, 0]], np.float32)
+    return np.stack([cv2.warpAffine(f, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) for f in video])
 
 
-def _share(part: float, whole: float) -> float:
-    return float(np.clip(part / max(whole, 1e-6), 0, 1))
+def _share(value: float, low: float, high: float) -> float:
+    """0 at `low`, 1 at `high`, linear between."""
+    return float(np.clip((value - low) / max(high - low, 1e-6), 0, 1))
 
 
-def _order(places: NDArray[np.float64]) -> float:
-    """Spearman's rank correlation of the places with time, times the share of the reference that they span."""
-    ranks = np.unique(places, return_inverse=True)[1].astype(np.float64)
-    counts = np.bincount(ranks.astype(int))
-    middle = np.cumsum(counts) - (counts - 1) / 2  # tied places share their mean rank
-    ranks = middle[ranks.astype(int)]
-    if len(counts) < 2:
-        return 0.0
-    agreement = float(np.corrcoef(ranks, np.arange(len(places)))[0, 1])
-    return max(0.0, agreement) * float(places.max() - places.min())
+def _order(places: Floats) -> float:
+    """Correlation of places with time, at least 0, times the share of the reference that they span."""
+    span = float(places.max() - places.min())
+    return max(0.0, float(np.corrcoef(places, np.arange(len(places)))[0, 1])) * span if span > 0 else 0.0
+
+
+def _parallax(zooms: Floats, expected: Floats, places: Floats) -> float:
+    """1 unless frames well along the way are mere enlargements of the first."""
+    far = places > 1 / 3
+    return 1 - _share(float((zooms - expected)[far].mean()), *ZOOM_EXCESS) if far.any() else 1.0

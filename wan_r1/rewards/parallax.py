@@ -1,0 +1,25 @@
+"""Does a camera move, or does a picture only grow? Near things pass far ones when a camera walks, never in a zoom."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["zoom_matches"]
+
+SIDE_PX = 40
+ZOOMS = (1.0, 1.15, 1.32, 1.52, 1.75, 2.0, 2.3, 2.65, 3.05, 3.5)
+
+
+def zoom_matches(video: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How well a part of the first frame, enlarged, explains each frame of video [T, H, W, 3]: correlations [T]."""
+    size = (SIDE_PX, SIDE_PX)
+    gray = [cv2.cvtColor(cv2.resize(f, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for f in video]
+    return np.asarray([max(_match(gray[0], frame, round(SIDE_PX / zoom)) for zoom in ZOOMS) for frame in gray])
+
+
+def _match(first: NDArray[np.uint8], frame: NDArray[np.uint8], side: int) -> float:
+    small = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
+    # A flat picture has no correlation; OpenCV then gives 1 or an infinite number.
+    if small.std() < 1:
+        return 0.0
+    return float(np.clip(cv2.matchTemplate(first, small, cv2.TM_CCOEFF_NORMED).max(), -1, 1))
