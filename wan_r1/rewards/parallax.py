@@ -6,15 +6,16 @@ from numpy.typing import NDArray
 
 __all__ = ["zoom_matches"]
 
-SIDE_PX = 40
-ZOOMS = (1.0, 1.15, 1.32, 1.52, 1.75, 2.0, 2.3, 2.65, 3.05, 3.5)
+SIDE_PX = 56
+SIDES_PX = tuple(sorted({round(SIDE_PX / 1.05**step) for step in range(27)}))
+"""Sides of the part of the first frame that is enlarged: zooms up to 3.5 in steps of 5 % or a pixel."""
 
 
 def zoom_matches(video: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How well a part of the first frame, enlarged, explains each frame of video [T, H, W, 3]: correlations [T]."""
     size = (SIDE_PX, SIDE_PX)
     gray = [cv2.cvtColor(cv2.resize(f, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for f in video]
-    return np.asarray([max(_match(gray[0], frame, round(SIDE_PX / zoom)) for zoom in ZOOMS) for frame in gray])
+    return np.asarray([max(_match(gray[0], frame, side) for side in SIDES_PX) for frame in gray])
 
 
 def _match(first: NDArray[np.uint8], frame: NDArray[np.uint8], side: int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.metrics.target_bench import measure
+from wan_r1.metrics.target_bench import OFFICIAL, measure, soft_endpoint
 from wan_r1.rewards.embedding import EmbeddingReward
 from wan_r1.tasks import FAMILIES, family_of
 from wan_r1.tasks.first_person import anchor_of
@@ -19,10 +19,10 @@ __all__ = ["NavigationReward", "PoseReward"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoseReward:
-    """progress * nearness + approach * SE * AC, on the decoded path; 0 if the video cannot be decoded.
+    """nearness and approach, weighted, on the decoded path; 0 if the video cannot be decoded.
 
-    nearness = 1 - (distance to the reference's end) / (the same for a camera that stays), at least 0; SE and AC are
-    Target-Bench's soft endpoint and approach consistency with its official constants.
+    nearness = 1 - (distance to the reference's end) / (the same for a camera that stays), at least 0; approach = SE * AC,
+    Target-Bench's soft endpoint and approach consistency with its official constants, above what a camera that stays has.
     """
 
     nearness: float = 0.5
@@ -50,7 +50,9 @@ class PoseReward:
         end = task.solution.points[-1]
         result = measure(track.points[0][frames], task.solution.points)
         near = float(np.clip(1 - result.fde / max(float(np.hypot(*end)), 1e-6), 0, 1))
-        approach = result.soft_endpoint * result.approach_consistency
+        stays = soft_endpoint(float(np.hypot(*end)), OFFICIAL.endpoint_sigma_m)
+        above = result.soft_endpoint * result.approach_consistency - stays
+        approach = float(np.clip(above / max(1 - stays, 1e-6), 0, 1))
         value = self.nearness * near + self.approach * approach
         parts = {"decoded": 1.0, "nearness": near, "approach": approach}
         return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict)
