@@ -21,8 +21,8 @@ __all__ = ["NavigationReward", "PoseReward"]
 class PoseReward:
     """nearness and approach, weighted, on the decoded path; 0 if the video cannot be decoded.
 
-    nearness = 1 - (distance to the reference's end) / (the same for a camera that stays), at least 0. approach = SE * AC,
-    Target-Bench's numbers with its official constants, above what a camera that stays has.
+    nearness = 1 - (distance to the reference's end) / (the same for a camera that stays), at least 0.
+    approach is SE * AC, Target-Bench's numbers with its official constants, above what a camera that stays has.
     """
 
     nearness: float = 0.5
