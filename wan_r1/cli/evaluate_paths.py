@@ -96,7 +96,7 @@ def _plain(found: "PathEvaluation") -> dict[str, Any]:
 def _print(found: "PathEvaluation") -> None:
     names = ("ade", "fde", "miss_rate", "soft_endpoint", "approach_consistency")
     heads = ("ade", "fde", "mr", "se", "ac")
-    lines = [("model", "segment", "overall", *heads)]
+    lines: list[tuple[str, ...]] = [("model", "segment", "overall", *heads)]
     for result in found.results:
         numbers = result.numbers
         cells = ("-",) * len(heads) if numbers is None else tuple(f"{getattr(numbers, name):.3f}" for name in names)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.rewards.cheats import PREFIXES, Example
+from wan_r1.rewards.cheats import PREFIXES, Example, Kind
 from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
 from wan_r1.tasks import family_of, task_seed
 from wan_r1.tasks.first_person import reference_video
@@ -26,7 +26,7 @@ def walk_zoo(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[
     exact = np.array(reference_video(task, num_frames, *task.first_frame.shape[:2]))
     yield Example(name="exact", kind="honest", video=exact)
     for name in (*HONEST, *UNRANKED):
-        kind = "honest" if name in HONEST else "unranked"
+        kind: Kind = "honest" if name in HONEST else "unranked"
         yield Example(name=name, kind=kind, video=DISTURBANCES[name](exact, rng))
     for per_cent in PREFIXES:
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=prefix_video(task, exact, per_cent / 100))
@@ -40,7 +40,7 @@ def prefix_video(task: Task, exact: Video, share: float) -> Video:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     moments = np.interp(np.linspace(0, 1, len(exact)), np.linspace(0, 1, len(points)), along / along[-1])
     last = max(0, int(np.searchsorted(moments, share, side="right")) - 1)
-    return exact[np.minimum(np.arange(len(exact)), last)]
+    return np.asarray(exact[np.minimum(np.arange(len(exact)), last)])
 
 
 def _hard_cut(task: Task, exact: Video, rng: np.random.Generator) -> Video:
@@ -69,7 +69,7 @@ def _zoom(task: Task, exact: Video, rng: np.random.Generator) -> Video:
 def _shifted(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     """The second half of the walk, slowly: it does not begin where it should."""
     half = len(exact) // 2
-    return exact[np.linspace(half, len(exact) - 1, len(exact)).round().astype(int)]
+    return np.asarray(exact[np.linspace(half, len(exact) - 1, len(exact)).round().astype(int)])
 
 
 def _other_walk(task: Task, num_frames: int) -> Video:
@@ -97,7 +97,7 @@ def _late_cut(task: Task, exact: Video, rng: np.random.Generator) -> Video:
 
 def _shuffled(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     middle = rng.permutation(np.arange(1, len(exact) - 1))
-    return exact[np.concatenate([[0], middle, [len(exact) - 1]])]
+    return np.asarray(exact[np.concatenate([[0], middle, [len(exact) - 1]])])
 
 
 def _noise(task: Task, exact: Video, rng: np.random.Generator) -> Video:

@@ -6,6 +6,7 @@ first frame turns units into metres, as in Target-Bench.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -121,7 +122,7 @@ def _flow(gray: NDArray[np.uint8], other: NDArray[np.uint8], places: NDArray[np.
     if not len(known):
         return result
     start = places[known][:, None]
-    options = {"winSize": (WINDOW_PX, WINDOW_PX), "maxLevel": PYRAMID}
+    options: dict[str, Any] = {"winSize": (WINDOW_PX, WINDOW_PX), "maxLevel": PYRAMID}
     there, ok, _ = cv2.calcOpticalFlowPyrLK(gray, other, start, None, **options)
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(other, gray, there, None, **options)
     near = np.hypot(*(back - start)[:, 0].T) < 0.7
@@ -195,7 +196,7 @@ def _pose_of_pair(first: Floats, other: Floats, focal: float) -> Floats:
     ahead = np.asarray([0, turn, 0, np.sin(way), 0, np.cos(way)])
     poses = [ahead, np.concatenate([ahead[:3], -ahead[3:]])]
     counts = [np.isfinite(_triangulate(first, other, np.zeros(6), pose, focal)[:, 0]).sum() for pose in poses]
-    return poses[int(np.argmax(counts))]
+    return np.asarray(poses[int(np.argmax(counts))])
 
 
 def _pair_errors(first: Floats, other: Floats, turns: Floats, ways: Floats) -> Floats:
@@ -206,7 +207,7 @@ def _pair_errors(first: Floats, other: Floats, turns: Floats, ways: Floats) -> F
     sin, cos = np.sin(ways)[None, :, None], np.cos(ways)[None, :, None]
     error = sin * normal[:, None, :, 0] + cos * normal[:, None, :, 2]
     spread = np.sqrt(_across(first[None], sin, cos) + _across(turned, sin, cos))
-    return np.abs(error) / np.maximum(spread, 1e-2)
+    return np.asarray(np.abs(error) / np.maximum(spread, 1e-2))
 
 
 def _across(rays: Floats, sin: Floats, cos: Floats) -> Floats:

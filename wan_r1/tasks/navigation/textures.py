@@ -57,7 +57,7 @@ def _leaves(rng: np.random.Generator) -> Gray:
 def _wallpaper(rng: np.random.Generator) -> Gray:
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX] / SIDE_PX
     flowers = np.hypot((x * 4 + 0.5 * (np.floor(y * 4) % 2)) % 1 - 0.5, y * 4 % 1 - 0.5) < 0.22
-    return (0.95 - 0.22 * flowers).astype(np.float32) * (0.92 + 0.12 * _noise(rng, 16))
+    return np.asarray((0.95 - 0.22 * flowers) * (0.92 + 0.12 * _noise(rng, 16)))
 
 
 def _door(rng: np.random.Generator) -> Gray:
