@@ -5,13 +5,14 @@ on what moves is enough for a tracker to read the decoded video.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wan_r1.distributed import World
@@ -28,7 +29,13 @@ from wan_r1.training.muon import Muon
 
 __all__ = ["VAESettings", "latent_statistics", "reconstruction_psnr", "train_vae"]
 
+Clip = NDArray[np.uint8]
+
 SCALAR_SHARE = 0.1
+"""Learning rate of what Muon does not train, in shares of Muon's."""
+
+GAMES_SHARE = 0.8
+"""Share of the clips that are taken from the given videos, if there are any; the rest is the synthetic mix."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,11 +63,14 @@ class VAESettings:
     seed: int = 0
 
 
-def _batch(settings: VAESettings, step: int, rank: int = 0) -> Tensor:
+def _batch(settings: VAESettings, step: int, rank: int, games: Sequence[Clip]) -> Tensor:
     rng = np.random.default_rng([settings.seed, step, rank])
     clips = []
     for _ in range(settings.batch_size):
-        clip = random_scene(rng, settings.num_frames, settings.scene_px)
+        if len(games) and rng.random() < GAMES_SHARE:
+            clip = games[int(rng.integers(len(games)))]
+        else:
+            clip = random_scene(rng, settings.num_frames, settings.scene_px)
         row, col = rng.integers((settings.scene_px - settings.crop_px) // 8 + 1, size=2) * 8
         clips.append(clip[:, row : row + settings.crop_px, col : col + settings.crop_px])
     video = torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3)
@@ -88,8 +98,11 @@ def train_vae(
     resume: bool,
     report: Callable[[dict[str, float]], None],
     world: World | None = None,
+    games: Sequence[Clip] = (),
 ) -> None:
     """Train `vae` (an AutoencoderKLWan) in place; checkpoints go to `folder`. `report` gets each step's numbers.
+
+    games: videos [T, H, W, 3] of the settings' size to train on beside the synthetic mix.
 
     Every process brings a batch of its own; all must start from the same weights.
     """
@@ -101,7 +114,7 @@ def train_vae(
     for step in range(first, settings.steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, settings)
-        loss, numbers = _loss(vae, _batch(settings, step, world.rank), settings, step)
+        loss, numbers = _loss(vae, _batch(settings, step, world.rank, games), settings, step)
         optimizer.zero_grad()
         (loss / world.size).backward()  # type: ignore[no-untyped-call]
         world.sum_gradients(vae.parameters())

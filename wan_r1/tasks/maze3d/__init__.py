@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import MAZE3D_LEVELS, Maze3DLevel, level_named
 from wan_r1.tasks.maze3d import rules, tricks
 from wan_r1.tasks.maze3d.generate import Ladder, Maze3DState, build_maze, canonical_maze
 from wan_r1.tasks.maze3d.render import draw_positions, draw_walk, goal_box, maze3d_prompt, sprites
-from wan_r1.tasks.maze3d.solve import shortest_path
+from wan_r1.tasks.maze3d.solve import branches, shortest_path
 from wan_r1.tasks.maze3d.view import Cube, ball_size, project, standing
 from wan_r1.tasks.skins import skin_named
 from wan_r1.tasks.split import SPLITS, split_of
@@ -77,6 +78,12 @@ class Maze3DFamily:
         """Video [num_frames, H, W, 3] of the ball going along `path`, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.cubes_per_frame)
 
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who takes a wrong turn with this chance at each junction; see demonstrator.py."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        places = walk_with_wrong_turns(shortest_path(state), lambda place: branches(state, place), chance, rng)
+        return _seen_path(state, places)
+
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts by the rules of the 3D maze; see tasks/maze3d/rules.py."""
         return rules.judge(task, track)
@@ -100,6 +107,10 @@ def solution_path(state: Maze3DState) -> Path:
     places = [] if missing else shortest_path(state)
     if not places:
         raise GenerationError(f"maze3d: no way from {state.start} to {state.goal}")
+    return _seen_path(state, places)
+
+
+def _seen_path(state: Maze3DState, places: list[Cube]) -> Path:
     points = project(state.grid_size, standing(np.asarray(places)))
     return Path(points=points.astype(np.float32), unit="image")
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import SOKOBAN_LEVELS, SokobanLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.skins import skin_named
@@ -19,7 +20,7 @@ from wan_r1.tasks.sokoban.render import (
     sokoban_prompt,
     sprites,
 )
-from wan_r1.tasks.sokoban.solve import solution, state_of
+from wan_r1.tasks.sokoban.solve import branches, solution, state_of
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -109,6 +110,13 @@ class SokobanFamily:
     def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
         """Video [num_frames, H, W, 3] of the agent walking `path`, boxes pushed on the way, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who strays with this chance at each step and then walks and pushes at random."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        way = solution(state.grid, state_of(state.start, state.boxes), state.targets)
+        states = walk_with_wrong_turns(way, lambda each: branches(state.grid, each), chance, rng)
+        return cells_to_path([agent for agent, _ in states], state.grid.shape)
 
     def follow(self, task: Task, path: Path) -> NDArray[np.float32]:
         """Where the boxes are, [N, boxes, 2], while the agent is at each point [N, 2] of a path."""
