@@ -34,13 +34,17 @@ def test_without_errors_a_demonstrator_solves_as_the_solver_does(name: str) -> N
         assert np.allclose(family.errant_walk(task, 0.0).points, task.solution.points, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ERRING)
-def test_with_errors_some_demonstrations_solve_and_some_do_not_and_none_changes_when_drawn_again(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "chance"), [("irregular_maze", 0.4), ("maze", 0.3), ("maze3d", 0.4), ("sokoban", 0.1), ("trapfield", 0.1)]
+)
+def test_with_errors_some_demonstrations_solve_and_some_do_not_and_none_changes_when_drawn_again(
+    name: str, chance: float
+) -> None:
     reward, solved = TrajectoryReward(), []
     for task in make_tasks(name, 5, 12):
         family = family_of(task)
-        walk = family.errant_walk(task, 0.1)
-        assert walk.points.tobytes() == family.errant_walk(task, 0.1).points.tobytes()
+        walk = family.errant_walk(task, chance)
+        assert walk.points.tobytes() == family.errant_walk(task, chance).points.tobytes()
         result = reward(task, family.render(task, walk, FRAMES, max(task.first_frame.shape[:2])))
         assert result.verdict is not None
         solved.append(result.verdict.optimal)
