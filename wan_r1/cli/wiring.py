@@ -75,7 +75,10 @@ def evaluation_of(
         result = evaluate_with(policy, scorer, settings, keep=trackers.num_shown, world=world)
         trackers.show(result.rollouts)
         interval = proportion(int(result.em[:, 0].sum()), len(result.em))
-        return {**result.numbers, "em_low": interval.low, "em_high": interval.high}
+        numbers = {**result.numbers, "em_low": interval.low, "em_high": interval.high}
+        turns = settings.source.families
+        by_family = {f"em_{name}": float(result.em[turn :: len(turns)].mean()) for turn, name in enumerate(turns)}
+        return numbers | (by_family if len(turns) > 1 else {})
 
     return evaluate
 
