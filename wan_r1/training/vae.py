@@ -55,6 +55,8 @@ class VAESettings:
     "as long as the videos to come: a causal autoencoder trained on shorter ones drifts after their end"
     motion_weight: float = 16.0
     "extra weight of pixels that differ from the first frame: moving sprites are below 1 % of a video"
+    first_frame_weight: float = 1.0
+    "weight of the first frame's pixels: it is one of 17 frames and shows all of the scene, from a latent of its own"
     latent_noise: float = 0.1
     "std of the noise on the latents, fixed: the decoder must forgive what a diffusion model gets slightly wrong"
     scale_weight: float = 3e-4
@@ -84,6 +86,7 @@ def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Te
     moving = (video - video[:, :, :1]).abs().amax(dim=1, keepdim=True) > 0.1
     difference = decoded - video
     weight = 1 + settings.motion_weight * moving
+    weight[:, :, 0] *= settings.first_frame_weight
     error = ((difference.abs() + difference.square()) * weight).mean() / weight.mean()
     power = latents.square().mean()
     psnr = -10 * torch.log10(difference.detach().clamp(-2, 2).square().mean() / 4)
