@@ -11,6 +11,7 @@ SFT continued go to benchmarks/results/main_job.json, evaluations to benchmarks/
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 
 ROOT, HERE = Path(__file__).parent.parent, Path(__file__).parent
+SHIPPED = ROOT / "wan_r1" / "assets" / "wan-tiny"
 RUNS, RESULTS = Path("runs/main_job"), HERE / "results"
 RL = "recipes/rl/maze_tiny.toml"
 VARIANTS: dict[str, list[str]] = {
@@ -39,7 +41,9 @@ EVALUATIONS: dict[str, list[str]] = {
     "skin_slate": ["test.source.settings.skin=slate", "--num-tasks", "256"],
 }
 """Options of `wan-r1 evaluate policy`."""
-MODELS = {"sft": [], "nft": ["--checkpoint", str(RUNS / "nft_1" / "model")]}
+BASE = RUNS / "base"
+"""The shipped folder with random transformer weights."""
+MODELS = {"base": [f"policy.path={BASE}"], "sft": [], "nft": ["--checkpoint", str(RUNS / "nft_1" / "model")]}
 
 
 def wan_r1(arguments: Sequence[str], log: Path | None = None) -> str:
@@ -65,6 +69,19 @@ def run_one(name: str, seed: int, extra: Sequence[str]) -> None:
     say(f"{folder.name}: begins")
     wan_r1([section, recipe, f"run={folder}", *changes, *seeds, *extra, *resume], folder.with_suffix(".log"))
     say(f"{folder.name}: done")
+
+
+def make_base() -> None:
+    """Write the folder of the untrained model."""
+    import torch
+    from diffusers import WanTransformer3DModel
+
+    if (ROOT / BASE).exists():
+        return
+    torch.manual_seed(0)
+    random = WanTransformer3DModel.from_config(WanTransformer3DModel.load_config(SHIPPED / "transformer"))
+    shutil.copytree(SHIPPED, ROOT / BASE)
+    random.save_pretrained(ROOT / BASE / "transformer")
 
 
 def evaluate_one(name: str, model: str) -> None:
@@ -123,6 +140,7 @@ def main() -> int:
             for seed in args.seeds:
                 for name in args.only:
                     pool.submit(run_one, name, seed, args.overrides).add_done_callback(lambda run: run.result())
+        make_base()
         with ThreadPoolExecutor(args.workers) as pool:
             for name in () if args.no_evaluations else EVALUATIONS:
                 for model in MODELS:
