@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 
@@ -125,6 +127,69 @@ def describe(row: dict[str, Any]) -> str:
     return f"{row['variant']:14} seed {row['seed']}: {numbers}, {row['seconds']:.0f} s"
 
 
+LABELS = {"nft_shuffled": "control: nft with shuffled rewards", "sft_continued": "control: SFT continued"}
+NAMES = {"base": "base (random weights)", "sft": "SFT", "nft": "SFT, then RL (nft, seed 1)"}
+
+
+def runs_table(rows: Sequence[dict[str, Any]], pools: dict[str, Any]) -> str:
+    """The runs as a Markdown table; after each variant its seeds together."""
+    lines = ["| run | seed | em after | paired difference | failures removed | against SFT continued, same seed |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name in VARIANTS:
+        for row in (each for each in rows if each["variant"] == name):
+            change, against = row.get("difference", {}), row.get("against_sft_continued", {})
+            removed = f"{change['failures_removed']:.2f}" if change else ""
+            lines.append(
+                f"| {LABELS.get(name, name)} | {row['seed']} | {row.get('rl', row['sft'])['em']:.3f} | "
+                f"{interval(change)} | {removed} | {interval(against)} |"
+            )
+        if name in pools:
+            lines.append(f"| {LABELS.get(name, name)} | all {pools[name]['seeds']} | | {interval(pools[name])} | | |")
+    return "\n".join(lines)
+
+
+def interval(numbers: dict[str, Any]) -> str:
+    """A difference in em with its 95 % interval; empty where there is none."""
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(numbers["em"], *numbers["em_ci95"]) if numbers else ""
+
+
+def pooled(name: str) -> dict[str, Any]:
+    """The paired difference of a variant's em over all its seeds: the mean of each test maze over the seeds."""
+    runs = [json.loads(file.read_text()) for file in sorted((ROOT / RUNS).glob(f"{name}_[0-9]*/outcomes.json"))]
+    sides = [np.mean([[row[0] for row in run[side]] for run in runs], axis=0).tolist() for side in ("before", "after")]
+    change = paired_difference(*sides, seed=0)
+    return {"seeds": len(runs), "em": change.mean, "em_ci95": [change.low, change.high]}
+
+
+def pass_table(found: dict[str, Any]) -> str:
+    """pass@k of the models."""
+    models = {name: found.get(f"pass_at_k_{name}", {}).get("pass_at_k") for name in MODELS}
+    ks = list(next(each for each in models.values() if each))
+    lines = [f"| model | {' | '.join(f'pass@{k}' for k in ks)} |", "|---" * (len(ks) + 1) + "|"]
+    for name, numbers in models.items():
+        cells = [f"{numbers[k]:.3f}" if numbers else "not measured yet" for k in ks]
+        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def outside_table(found: dict[str, Any]) -> str:
+    """em on mazes that no stage has trained on."""
+    lines = ["| mazes | em, SFT | em after RL (nft, seed 1) |", "|---|---|---|"]
+    for name in (each for each in EVALUATIONS if each != "pass_at_k"):
+        sides = [found.get(f"{name}_{model}") for model in ("sft", "nft")]
+        cells = ["{em:.3f} [{em_ci95[0]:.3f}, {em_ci95[1]:.3f}]".format(**side) if side else "" for side in sides]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def fill(section: str, text: str) -> None:
+    """Put a table between its marks in docs/results.md."""
+    page = ROOT / "docs" / "results.md"
+    before, rest = page.read_text().split(f"<!-- {section} -->\n")
+    after = rest.split(f"<!-- /{section} -->")[1]
+    page.write_text(f"{before}<!-- {section} -->\n{text}\n<!-- /{section} -->{after}")
+
+
 def main() -> int:
     """Runs, evaluations, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,13 +212,18 @@ def main() -> int:
                     pool.submit(evaluate_one, name, model).add_done_callback(lambda run: run.result())
     rows = collect()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "main_job.json").write_text(json.dumps(rows, indent=1) + "\n")
+    pools = {name: pooled(name) for name in VARIANTS if name != "sft_continued"}
+    (RESULTS / "main_job.json").write_text(json.dumps({"runs": rows, "pooled": pools}, indent=1) + "\n")
     found = {
         f.stem.removeprefix("evaluation_"): json.loads(f.read_text()) for f in sorted((ROOT / RUNS).glob("*.json"))
     }
     (RESULTS / "main_job_evaluations.json").write_text(json.dumps(found, indent=1) + "\n")
     for row in rows:
         say(describe(row))
+    fill("main_job", runs_table(rows, pools))
+    if any(name.startswith("pass_at_k") for name in found):
+        fill("pass_at_k", pass_table(found))
+        fill("outside", outside_table(found))
     return 0
 
 

@@ -34,9 +34,6 @@ Clip = NDArray[np.uint8]
 SCALAR_SHARE = 0.1
 """Learning rate of what Muon does not train, in shares of Muon's."""
 
-GAMES_SHARE = 0.8
-"""Share of the clips that are taken from the given videos, if there are any; the rest is the synthetic mix."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VAESettings:
@@ -61,6 +58,8 @@ class VAESettings:
     "std of the noise on the latents, fixed: the decoder must forgive what a diffusion model gets slightly wrong"
     scale_weight: float = 3e-4
     "weight of the mean square of the latents, which keeps their scale near 1 against that noise"
+    games_share: float = 0.9
+    "share of the clips that are taken from the given videos, if there are any; the rest is the synthetic mix"
     checkpoint_every: int = 200
     seed: int = 0
 
@@ -69,7 +68,7 @@ def _batch(settings: VAESettings, step: int, rank: int, games: Sequence[Clip]) -
     rng = np.random.default_rng([settings.seed, step, rank])
     clips = []
     for _ in range(settings.batch_size):
-        if len(games) and rng.random() < GAMES_SHARE:
+        if len(games) and rng.random() < settings.games_share:
             clip = games[int(rng.integers(len(games)))]
         else:
             clip = random_scene(rng, settings.num_frames, settings.scene_px)
