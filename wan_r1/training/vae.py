@@ -51,7 +51,8 @@ class VAESettings:
     num_frames: int = 17
     "as long as the videos to come: a causal autoencoder trained on shorter ones drifts after their end"
     motion_weight: float = 16.0
-    "extra weight of pixels that differ from the first frame: moving sprites are below 1 % of a video"
+    "extra weight of pixels that ever differ from the first frame, in all frames: sprites are below 1 % of a video, and a"
+    "ghost where one was or will be is as wrong as a missing one"
     first_frame_weight: float = 1.0
     "weight of the first frame's pixels: it is one of 17 frames and shows all of the scene, from a latent of its own"
     latent_noise: float = 0.1
@@ -82,9 +83,9 @@ def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Te
     latents = vae.encode(video).latent_dist.mean
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(settings.seed * 10**6 + step))
     decoded = vae.decode(latents + settings.latent_noise * noise).sample
-    moving = (video - video[:, :, :1]).abs().amax(dim=1, keepdim=True) > 0.1
+    moving = (video - video[:, :, :1]).abs().amax(dim=(1, 2), keepdim=True) > 0.1
     difference = decoded - video
-    weight = 1 + settings.motion_weight * moving
+    weight = (1 + settings.motion_weight * moving).repeat(1, 1, video.shape[2], 1, 1)
     weight[:, :, 0] *= settings.first_frame_weight
     error = ((difference.abs() + difference.square()) * weight).mean() / weight.mean()
     power = latents.square().mean()
