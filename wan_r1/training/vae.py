@@ -51,8 +51,8 @@ class VAESettings:
     num_frames: int = 17
     "as long as the videos to come: a causal autoencoder trained on shorter ones drifts after their end"
     motion_weight: float = 16.0
-    "extra weight of pixels that ever differ from the first frame, in all frames: sprites are below 1 % of a video, and a"
-    "ghost where one was or will be is as wrong as a missing one"
+    "extra weight of pixels that ever differ from the first frame, in all frames: sprites are below 1 % of a video, and"
+    " a ghost where one was or will be is as wrong as a missing one"
     first_frame_weight: float = 1.0
     "weight of the first frame's pixels: it is one of 17 frames and shows all of the scene, from a latent of its own"
     latent_noise: float = 0.1
