@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, RewardServerError
-from wan_r1.rewards.reward import Reward
+from wan_r1.rewards.reward import BatchReward, Reward
 from wan_r1.types import Score, Task
 
 __all__ = ["ScorePool", "score_all"]
@@ -101,6 +101,8 @@ def _prepare_worker() -> None:
 
 
 def _score_part(reward: Reward, tasks: Sequence[Task], videos: Videos) -> list[Score]:
+    if isinstance(reward, BatchReward):
+        return reward.score_many(tasks, list(videos))
     return [reward(task, video) for task, video in zip(tasks, videos, strict=True)]
 
 
