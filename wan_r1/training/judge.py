@@ -75,7 +75,7 @@ def train_judge(
         best, lowest = network.state_dict(), float("inf")
         for _ in range(settings.epochs):
             network.train()
-            for rows in torch.randperm(len(train), generator=generator).split(settings.batch_size):
+            for rows in torch.split(torch.randperm(len(train), generator=generator), settings.batch_size):
                 inputs = train.inputs[rows]
                 loss = _loss(network(_turned(inputs, generator) if settings.symmetries else inputs), train.solved[rows])
                 optimizer.zero_grad()
@@ -121,7 +121,7 @@ def _accuracy(logits: Tensor, examples: Examples) -> float:
 def _logits(network: nn.Sequential, examples: Examples) -> Tensor:
     network.eval()
     with torch.inference_mode():
-        return torch.cat([network(part)[:, 0] for part in examples.inputs.split(EVALUATION_BATCH)])
+        return torch.cat([network(part)[:, 0] for part in torch.split(examples.inputs, EVALUATION_BATCH)])
 
 
 def _turned(inputs: Tensor, generator: torch.Generator) -> Tensor:
