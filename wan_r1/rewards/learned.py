@@ -30,6 +30,7 @@ Video = NDArray[np.uint8]
 
 METADATA_KEY = "judge"
 """Under this name the file holds shape and facts as JSON."""
+NORM_GROUPS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +41,14 @@ class JudgeShape:
     "frames spread evenly over the video"
     size_px: int = 40
     "side of the square that every frame is resized to"
-    widths: tuple[int, ...] = (32, 64, 96, 128)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
     "channels of the stages; each halves the picture"
 
     def __post_init__(self) -> None:
         if self.num_frames < 2 or not self.widths or self.size_px < 2 ** len(self.widths):
-            raise ConfigError(f"judge: {self} is no network; 2 frames, one stage and 2 ** stages px are the least")
+            raise ConfigError(f"judge: {self}: at least 2 frames, one stage, and 2 ** stages px")
+        if any(width < 1 or width % NORM_GROUPS for width in self.widths):
+            raise ConfigError(f"judge: widths = {self.widths}: must be multiples of {NORM_GROUPS}")
 
 
 def judge_input(first_frame: Video, video: Video, shape: JudgeShape) -> NDArray[np.float32]:
@@ -69,8 +72,8 @@ def build_network(shape: JudgeShape) -> "nn.Sequential":
     before = 3 + 3 * shape.num_frames
     for stage, width in enumerate(shape.widths):
         stride = 2 if stage else 1
-        layers += [nn.Conv2d(before, width, 3, stride, 1), nn.GroupNorm(8, width), nn.SiLU()]
-        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU()]
+        layers += [nn.Conv2d(before, width, 3, stride, 1), nn.GroupNorm(NORM_GROUPS, width), nn.SiLU()]
+        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(NORM_GROUPS, width), nn.SiLU()]
         before = width
     return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(before, 1))
 
