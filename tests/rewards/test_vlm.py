@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,9 +12,9 @@ import pytest
 from chat_server import answer, chat_server, refuse, stall
 
 from wan_r1.cli.main import main
-from wan_r1.config import pick
+from wan_r1.config import choose, dump, load, pick
 from wan_r1.errors import ConfigError, RewardServerError
-from wan_r1.rewards import REWARDS, ScorePool, VLMReward, score_all
+from wan_r1.rewards import REWARDS, MixReward, ScorePool, TrajectoryReward, VLMReward, score_all
 from wan_r1.rewards.chat import ChatServer
 from wan_r1.rewards.vlm import RULES, question, read_score
 from wan_r1.tasks import FAMILIES, family_of, make_tasks
@@ -183,6 +185,28 @@ def test_the_key_is_in_no_file(tmp_path, monkeypatch) -> None:
     assert "HTTP 401" in lines(tmp_path)[-1]["error"]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    reward: Any = field(metadata=choose(REWARDS))
+
+
+@pytest.mark.parametrize("facts", [TrajectoryReward(penalty=0.1), None], ids=["facts", "none"])
+def test_a_recipe_is_saved_with_all_settings_but_the_key_and_read_again(tmp_path, monkeypatch, facts) -> None:
+    monkeypatch.setenv("WAN_R1_VLM_KEY", "sk-very-secret")
+    recipe = Recipe(reward=VLMReward(server=ChatServer(model="judge", tries=2), send="video", facts=facts))
+    text = dump(recipe)
+    (tmp_path / "recipe.toml").write_text(text)
+    assert load(tmp_path / "recipe.toml", Recipe) == recipe
+    assert "sk-very" not in text
+
+
+def test_a_key_in_a_recipe_is_refused_without_showing_it() -> None:
+    for server in ({"key": "sk-very-secret"}, {"key_variable": "sk-very-secret"}):
+        with pytest.raises(ConfigError) as caught:
+            pick(REWARDS, {"name": "vlm", "server": server}, "reward")
+        assert "sk-very" not in str(caught.value)
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with chat_server(answer()) as server, pytest.raises(ConfigError, match=r"cannot be written .* reward\.folder"):
@@ -202,6 +226,21 @@ def test_many_questions_are_asked_at_once_but_not_more_than_allowed_and_scores_k
         alone = [limited(task, video) for task, video in zip(TASKS, VIDEOS, strict=True)]
     assert together == alone
     assert len({score.value for score in together}) > 1
+
+
+def test_a_mixture_asks_many_questions_at_once_too() -> None:
+    def slowly(handler):
+        stall(0.15)(handler)
+        score_of(int(handler.headers["Content-Length"]) % 11)(handler)
+
+    weights = {"rules": 0.5, "model": 0.5}
+    with chat_server(slowly) as server:
+        mixed = MixReward(
+            rewards={"rules": TrajectoryReward(), "model": reward(server, concurrency=3)}, weights=weights
+        )
+        together = score_all(mixed, TASKS, VIDEOS)
+        assert server.most_at_once == 3
+        assert together == [mixed(task, video) for task, video in zip(TASKS, VIDEOS, strict=True)]
 
 
 def test_scores_do_not_depend_on_the_number_of_workers_and_a_dead_server_stops_them_with_a_clear_error() -> None:

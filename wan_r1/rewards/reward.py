@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Score, Task
 
-__all__ = ["BatchReward", "Reward"]
+__all__ = ["BatchReward", "Reward", "score_each"]
 
 
 class Reward(Protocol):
@@ -27,3 +27,10 @@ class BatchReward(Protocol):
     def score_many(self, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
         """One Score for each video, in order."""
         ...
+
+
+def score_each(reward: Reward, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
+    """One Score for each video, in this process: all at once if the reward can, else one after the other."""
+    if isinstance(reward, BatchReward):
+        return reward.score_many(tasks, videos)
+    return [reward(task, video) for task, video in zip(tasks, videos, strict=True)]
