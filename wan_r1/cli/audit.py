@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wan_r1.cli.command import DONE, SAID_NO, Command, add_json_option, positive
 from wan_r1.cli.console import print_json, print_rows
 from wan_r1.cli.family_options import add_family_options, family_settings
+from wan_r1.cli.reward_options import add_reward_options, chosen_reward
 
 if TYPE_CHECKING:
     from wan_r1.rewards.audit import AuditReport
@@ -16,7 +17,7 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_family_options(parser, default="maze")
-    parser.add_argument("--reward", metavar="NAME", default="trajectory", help="a reward, or your own module:function")
+    add_reward_options(parser)
     parser.add_argument("--num", metavar="N", type=positive, default=4, help="tasks, each with the whole zoo")
     parser.add_argument("--frames", metavar="T", type=positive, default=49, help="frames per video, 4n + 1")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes")
@@ -24,14 +25,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from wan_r1.config import pick
-    from wan_r1.rewards import REWARDS
     from wan_r1.rewards.audit import audit
     from wan_r1.video import check_num_frames
 
     check_num_frames(args.frames, "--frames")
     result = audit(
-        pick(REWARDS, args.reward, "--reward", own_code=True),
+        chosen_reward(args),
         args.family,
         num_tasks=args.num,
         seed=args.seed,

@@ -2,22 +2,32 @@
 
 from typing import Any
 
+from wan_r1.rewards.learned import LearnedReward
 from wan_r1.rewards.mix import MixReward
 from wan_r1.rewards.pool import ScorePool, score_all
 from wan_r1.rewards.reward import Reward
 from wan_r1.rewards.trajectory import SparseReward, TrajectoryReward
+from wan_r1.rewards.vlm import VLMReward
 from wan_r1.rewards.vr_bench import PaperReward
 
 __all__ = [
     "REWARDS",
+    "LearnedReward",
     "MixReward",
     "PaperReward",
     "Reward",
     "ScorePool",
     "SparseReward",
     "TrajectoryReward",
+    "VLMReward",
     "score_all",
 ]
 
-REWARDS: dict[str, Any] = {"trajectory": TrajectoryReward, "sparse": SparseReward, "paper": PaperReward}
+REWARDS: dict[str, Any] = {
+    "trajectory": TrajectoryReward,
+    "sparse": SparseReward,
+    "paper": PaperReward,
+    "vlm": VLMReward,
+    "learned": LearnedReward,
+}
 """Every reward by the name that recipes and the command line use; calling an entry makes the reward."""
