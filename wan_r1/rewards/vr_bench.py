@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError
 from wan_r1.metrics.vr_bench import SCRIPT, VRBenchOptions, measure
 from wan_r1.rewards.route import route_of
+from wan_r1.rewards.unseen import too_small, unseen
 from wan_r1.tasks import family_of
 from wan_r1.trackers import TRACKERS
 from wan_r1.trackers.resample import repeat_last
@@ -46,7 +47,7 @@ class PaperReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a task of any game family."""
-        seen = TRACKERS["sprite"]()(video, task)
+        seen = unseen(task, len(video)) if too_small(task, video) else TRACKERS["sprite"]()(video, task)
         track = seen if self.tracker == "sprite" else TRACKERS[self.tracker]()(video, task)
         ways = [
             repeat_last(points, box.center) for points, box in zip(track.points, task.objects.values(), strict=True)
