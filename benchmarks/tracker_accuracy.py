@@ -43,25 +43,11 @@ DRAW: dict[str, Callable[..., Video]] = {
 }
 
 BOARDS = {
-    "maze": (
-        ("tiny", 80, 17),
-        ("easy", 64, 17),
-        ("easy", 210, 49),
-        ("medium", 256, 49),
-        ("hard", 256, 49),
-        ("easy", 512, 49),
-        ("hard", 1024, 17),
-    ),
-    "trapfield": (("tiny", 80, 17), ("easy", 64, 17), ("hard", 256, 49), ("easy", 512, 17), ("hard", 1024, 9)),
-    "sokoban": (("tiny", 80, 17), ("easy", 64, 17), ("hard", 256, 49), ("easy", 512, 17), ("hard", 1024, 9)),
-    "irregular_maze": (
-        ("tiny", 80, 17),
-        ("easy", 192, 17),
-        ("medium", 256, 49),
-        ("medium", 512, 17),
-        ("easy", 1024, 9),
-    ),
-    "maze3d": (("tiny", 80, 17), ("easy", 192, 17), ("medium", 256, 49), ("hard", 512, 17), ("easy", 1024, 9)),
+    "maze": (("easy", 64, 17), ("tiny", 80, 17), ("hard", 256, 17), ("easy", 512, 9), ("hard", 1024, 9)),
+    "trapfield": (("easy", 64, 17), ("tiny", 80, 17), ("hard", 256, 17), ("easy", 512, 9), ("hard", 1024, 9)),
+    "sokoban": (("easy", 64, 17), ("tiny", 80, 17), ("hard", 256, 17), ("easy", 512, 9), ("hard", 1024, 9)),
+    "irregular_maze": (("tiny", 80, 17), ("easy", 192, 17), ("medium", 256, 17), ("hard", 512, 9), ("easy", 1024, 9)),
+    "maze3d": (("tiny", 80, 17), ("easy", 192, 17), ("medium", 256, 17), ("hard", 512, 9), ("easy", 1024, 9)),
 }
 """Family -> level, longer picture side in px, frames."""
 

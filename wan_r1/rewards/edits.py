@@ -20,7 +20,7 @@ __all__ = ["KINDS", "Canvas", "Edit", "apply_edits", "canvas_of", "changed_edits
 
 Kind = Literal["paste", "move", "erase", "recolour"]
 KINDS: tuple[Kind, ...] = ("paste", "move", "erase", "recolour")
-KIND_SHARES = (0.4, 0.25, 0.15, 0.2)
+KIND_SHARES = (0.3, 0.4, 0.15, 0.15)
 
 MAX_EDITS = 5
 MAX_PLACES = 4
@@ -189,8 +189,8 @@ def random_edit(task: Task, num_frames: int, rng: RNG) -> Edit:
         glide=glide,
         first=first,
         last=last,
-        scale=1.0 if rng.random() < 0.6 else float(rng.uniform(0.4, 1.8)),
-        opacity=1.0 if rng.random() < 0.7 else float(rng.uniform(0.2, 1.0)),
+        scale=1.0 if rng.random() < 0.75 else float(rng.uniform(0.4, 1.8)),
+        opacity=1.0 if rng.random() < 0.8 else float(rng.uniform(0.2, 1.0)),
         round=bool(rng.random() < 0.5),
         color=_color(task, rng),
     )
@@ -228,13 +228,13 @@ def _frames(num_frames: int, rng: RNG) -> tuple[int, int]:
 
 def _box(task: Task, rng: RNG) -> Box:
     known = [*task.objects.values(), *task.goals]
-    box, chance = known[rng.integers(len(known))], rng.random()
-    if chance < 0.5:
+    box, chance = known[rng.integers(len(known)) if rng.random() < 0.4 else 0], rng.random()
+    if chance < 0.6:
         return box
-    if chance < 0.65:  # a part of it, or a little beside it
+    if chance < 0.75:  # a part of it, or a little beside it
         dx, dy = rng.uniform(-0.5, 0.5, size=2) * (box.width, box.height)
         return replace(box, x=box.x + float(dx), y=box.y + float(dy))
-    width, height = (box.width, box.height) if chance < 0.85 else (float(v) for v in rng.uniform(0.02, 0.6, size=2))
+    width, height = (box.width, box.height) if chance < 0.9 else (float(v) for v in rng.uniform(0.02, 0.6, size=2))
     x, y = (float(v) for v in rng.uniform(0, 1, size=2))
     return Box(x=x - width / 2, y=y - height / 2, width=width, height=height)
 
