@@ -8,12 +8,12 @@ import pytest
 
 from wan_r1.cli.main import main
 
-SMALL = ["audit", "--level", "tiny", "--num", "1", "--frames", "9"]
+SMALL = ["audit", "--level", "tiny", "--num", "1", "--frames", "17"]
 FOREIGN = Path(__file__).parents[1] / "data/vr_bench/maze/easy/states/easy_0001.json"
 
 
-def test_a_sound_reward_passes_and_prints_each_check(capsys):
-    assert main([*SMALL, "--search", "8", "--json"]) == 0
+def test_a_sound_reward_of_ones_own_passes_each_check(capsys):
+    assert main([*SMALL, "--reward", "wan_r1.rewards:TrajectoryReward", "--search", "8", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["passed"] is True
     assert set(result["checks"]) == {"exact", "prefixes", "cheats", "roc", "search"}
@@ -31,11 +31,6 @@ def test_a_reward_that_pays_cheats_is_told_by_code_1_and_its_page_shows_them(cap
     assert text.count("<video ") == len(re.findall(r"^\S+ +(?:honest|prefix|unranked|cheat) ", out, re.MULTILINE))
     assert 'class="clip paid"' in text
     assert "http" not in text.replace("http-equiv", "")
-
-
-def test_a_reward_of_ones_own_is_audited_by_module_and_name(capsys):
-    assert main([*SMALL, "--reward", "wan_r1.rewards:TrajectoryReward", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["found"] == []
 
 
 @pytest.mark.slow
