@@ -101,6 +101,13 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print(f"| {key[0]} | {key[1]} | {len(families[key])} | {' | '.join(cells)} |")
 
 
+def write(path: Path, record: dict[str, Any]) -> None:
+    """What is measured so far, so that a run that is stopped leaves the families that it has done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"level": LEVEL, "crf": CRF, "seed": SEED, **record}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,10 +128,8 @@ def main() -> None:
                     scored.append({"family": family, "task": index, **row})
                     advance(0, f"{family}: {row['video']}")
                 rows += beaten(scored)
+                write(options.out, {"num": options.num, "frames": options.frames, "rows": rows})
                 advance(1)
-    record = {"level": LEVEL, "num": options.num, "frames": options.frames, "crf": CRF, "seed": SEED, "rows": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print_table(rows)
 
 
