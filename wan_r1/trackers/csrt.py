@@ -46,7 +46,7 @@ class _Csrt:
     """One object; colours in the order that VR-Bench's reader gives, because the filter weighs them by channel."""
 
     def __init__(self, frame: Video, box: BoxPx) -> None:
-        self._tracker = cv2.TrackerCSRT_create()
+        self._tracker = cv2.TrackerCSRT_create()  # type: ignore[attr-defined]
         self._tracker.init(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), box)
 
     def update(self, frame: Video) -> Found:

@@ -65,17 +65,25 @@ class StateReader:
 
 
 def check_render(state: StateReader) -> None:
-    """The keys that a state of every game has."""
+    """The keys that a state of every game has; boxes of things lie inside the picture."""
     state.text("version")
     state.at("metadata")
     for key in ("cell_size", "image_width", "image_height"):
         state.at("render").integer(key, least=1)
-    for name in ("player", "goal"):
-        entity = state.at("entities").at(name)
-        for key in ("x", "y", "width", "height"):
-            entity.at("bbox").integer(key)
+    entities = state.at("entities")
+    things = [entities.at("player"), entities.at("goal")]
+    for entity in things:
         for key in ("x", "y"):
             entity.at("pixel_pos").integer(key)
+    for entity in (*things, *(entities.each("boxes") if "boxes" in entities.values else ())):
+        _check_inside(entity.at("bbox"), state.at("render"))
+
+
+def _check_inside(bbox: StateReader, render: StateReader) -> None:
+    width, height = render.integer("image_width"), render.integer("image_height")
+    x, y, w, h = (bbox.integer(key) for key in ("x", "y", "width", "height"))
+    if x + w > width or y + h > height:
+        raise bbox.error("", f"a box inside the picture of {width} x {height} px", bbox.values)
 
 
 def check_shape(state: StateReader, picture: Picture, shape: tuple[int, ...]) -> None:
