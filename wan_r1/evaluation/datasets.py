@@ -21,6 +21,17 @@ __all__ = ["Level", "Problem", "ProblemKind", "Sample", "find_levels", "find_sam
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi")
 NUMBERED = re.compile(r"(?P<stem>.+)_(?P<sample>s?\d+)")
 UNKNOWN = "-"
+GAMES = {
+    "maze": "maze",
+    "regular_maze": "maze",
+    "irregular_maze": "irregular_maze",
+    "pathfinder": "irregular_maze",
+    "maze3d": "maze3d",
+    "3d_maze": "maze3d",
+    "trapfield": "trapfield",
+    "sokoban": "sokoban",
+}
+"""Names of folders of a game -> its family; VR-Bench uses all of them."""
 
 ProblemKind = Literal["dataset", "video", "unmatched"]
 """dataset: a level is broken, whatever the model does; video: a video is; unmatched: a video belongs to no level."""
@@ -40,8 +51,8 @@ class Level:
     """One level of a dataset: its files, and where they lie.
 
     name: folders and stem, unique in the dataset. folders: game, skin, difficulty, as far as there are folders for
-    them. game: the folder above the skin, "-" without one. solutions: the solution videos, perhaps none. problem: why
-    the level cannot be read, or None.
+    them. game: the family by the folder above the skin, "-" without one. solutions: the solution videos, perhaps
+    none. problem: why the level cannot be read, or None.
     """
 
     name: str
@@ -129,7 +140,7 @@ def _level(base: FilePath, root: FilePath, state: FilePath, solutions: tuple[Fil
     return Level(
         name="/".join((*folders, state.stem)),
         folders=folders,
-        game=folders[-3] if below and len(folders) > 2 else UNKNOWN,
+        game=GAMES.get(around[-3], UNKNOWN) if below and len(around) > 2 else UNKNOWN,
         skin=around[-2] if below and len(around) > 1 else UNKNOWN,
         difficulty=difficulty,
         state=state,
@@ -208,7 +219,7 @@ def _place(path: FilePath, root: FilePath, candidates: list[Level]) -> tuple[Lev
         return f"no level of this name; expected DIFFICULTY_NUMBER{path.suffix}, or the same with _s<k>"
     inner = path.relative_to(root).parent.parts
     for folders in (inner, root.resolve().parts + inner):
-        placed = [(level, match) for level in candidates if (match := _match(level.folders, folders)) is not None]
+        placed = [(level, match) for level in candidates if (match := _match(level, folders)) is not None]
         best = max((score for _, (score, _) in placed), default=-1)
         winners = [(level, rest) for level, (score, rest) in placed if score == best]
         if len(winners) == 1:
@@ -218,13 +229,16 @@ def _place(path: FilePath, root: FilePath, candidates: list[Level]) -> tuple[Lev
     return f"cannot tell its level ({names}, ..): put it into SKIN/DIFFICULTY/, as in the dataset"
 
 
-def _match(level: tuple[str, ...], folders: tuple[str, ...]) -> tuple[int, tuple[str, ...]] | None:
-    """How many of a level's folders a video's folders name, and the others; None if they name another skin."""
+def _match(level: Level, folders: tuple[str, ...]) -> tuple[int, tuple[str, ...]] | None:
+    """How many of a level's folders a video's folders name, and the others; None if they name another skin or game."""
     rest, others, score = list(folders), list[str](), 0
-    for depth, part in enumerate(reversed(level)):
+    for depth, part in enumerate(reversed(level.folders)):
         if part in rest:
             at = len(rest) - 1 - rest[::-1].index(part)
             others, rest, score = [*rest[at + 1 :], *others], rest[:at], score + 1
         elif depth == 1 and score and rest:
             return None
-    return score, tuple(part for part in (*rest, *others) if part != "videos")
+    left = [part for part in (*rest, *others) if part != "videos"]
+    if level.game != UNKNOWN and any(GAMES.get(part, level.game) != level.game for part in left):
+        return None
+    return score, tuple(part for part in left if GAMES.get(part) != level.game)

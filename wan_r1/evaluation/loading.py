@@ -1,10 +1,8 @@
 """A level of a dataset as a task; where its state holds no map, its solution video says what the way is."""
 
-import json
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path as FilePath
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +10,8 @@ from wan_r1.errors import DatasetError, VideoError
 from wan_r1.evaluation.datasets import Level, shown
 from wan_r1.tasks.vr_bench import read_state
 from wan_r1.tasks.vr_bench.cutting import crop, cut_sprite
-from wan_r1.tasks.vr_bench.reading import StateReader, check_render
-from wan_r1.trackers.resample import repeat_last
+from wan_r1.tasks.vr_bench.reading import StateReader, check_render, open_state
+from wan_r1.trackers.resample import repeat_last, resize_linear
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Box, Path, Sprite, Task
 from wan_r1.video import iterate_frames, read_image, read_parts
@@ -32,6 +30,9 @@ MAPS = {
 FAMILY_OF_GAME = {"pathfinder": "irregular_maze"}
 """Families that are called otherwise than their game."""
 
+LEAST_UNLIKE = 5.0
+"""Grey levels by which, on the mean, the agent's place differs once it has gone; what H.264 does is less."""
+
 Picture = NDArray[np.uint8]
 
 
@@ -48,34 +49,26 @@ def load_level(level: Level) -> LoadedLevel:
     """Read a level. DatasetError, naming the file, if its state or picture is wrong or they do not fit together."""
     if level.problem is not None:
         raise DatasetError(level.problem.text)
-    state = _state_without_map(level)
-    if state is None:
-        task = read_state(level.state, level.image)
-        state = StateReader(level.state, json.loads(level.state.read_text(encoding="utf-8")))
-        return LoadedLevel(task=task, render_size=_render_size(state, task.first_frame), has_map=True)
+    state = open_state(level.state)
     check_render(state)
     try:
         picture = read_image(level.image)
     except VideoError as error:
         raise DatasetError(f"{level.state}: its first picture: {error}") from error
     render_size = _render_size(state, picture)
-    return LoadedLevel(task=_task_without_map(level, state, picture), render_size=render_size, has_map=False)
+    has_map = _has_map(state)
+    task = read_state(level.state, level.image) if has_map else _task_without_map(level, state, picture)
+    return LoadedLevel(task=task, render_size=render_size, has_map=has_map)
 
 
-def _state_without_map(level: Level) -> StateReader | None:
-    """The state if it holds no map; None if it does, or if it is not even JSON: its reader says what is wrong."""
-    try:
-        values = json.loads(level.state.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(values, dict) or values.get("game_type") not in MAPS:
-        return None
-    found: Any = values
-    for key in MAPS[values["game_type"]]:
+def _has_map(state: StateReader) -> bool:
+    """Whether a state holds the map of its game; of an unknown game, whose reader refuses it, this says yes."""
+    game, found = state.values.get("game_type"), state.values
+    for key in MAPS.get(game, ()) if isinstance(game, str) else ():
         if not isinstance(found, dict):
-            return None
+            return True
         found = found.get(key)
-    return StateReader(level.state, values) if found is None else None
+    return found is not None
 
 
 def _render_size(state: StateReader, picture: Picture) -> tuple[int, int]:
@@ -108,8 +101,8 @@ def _task_without_map(level: Level, state: StateReader, picture: Picture) -> Tas
         )
     video = level.solutions[0]
     try:
-        sprites = _uncovered_sprites(picture, _last_frame(level), boxes)
-        if sprites["agent"].alpha.max() < 0.5:
+        first, last = _ends(video, picture.shape)
+        if np.abs(crop(first, boxes["agent"]).astype(int) - crop(last, boxes["agent"])).mean() < LEAST_UNLIKE:
             raise DatasetError(f"{video}: {level.state.name} has no map, and in this video the agent does not move")
         task = Task(
             family=FAMILY_OF_GAME.get(game, game),
@@ -118,7 +111,7 @@ def _task_without_map(level: Level, state: StateReader, picture: Picture) -> Tas
             prompt="",
             first_frame=picture,
             objects={name: box for name, box in boxes.items() if name != "goal"},
-            sprites=sprites,
+            sprites=_uncovered_sprites(picture, last, boxes),
             goals=(boxes["goal"],),
             solution=Path(points=np.asarray([boxes["agent"].center], np.float32), unit="image"),
             state=None,
@@ -136,20 +129,18 @@ def _box(entity: StateReader, size: tuple[int, int]) -> Box:
     return Box(x=x / size[0], y=y / size[1], width=width / size[0], height=height / size[1])
 
 
-def _last_frame(level: Level) -> Picture:
-    frame = np.zeros((1, 1, 3), np.uint8)
-    for _, frame in iterate_frames(level.solutions[0]):  # noqa: B007
-        pass
-    return frame
+def _ends(video: FilePath, shape: tuple[int, ...]) -> tuple[Picture, Picture]:
+    """First and last frame of a solution video at the size of the picture; in the last, things have gone elsewhere."""
+    frames: list[Picture] = []
+    for _, frame in iterate_frames(video):
+        frames[1:] = [frame] if frames else []
+        frames = frames or [frame]
+    first, last = resize_linear(np.stack([frames[0], frames[-1]]), shape[0], shape[1])
+    return first, last
 
 
-def _uncovered_sprites(picture: Picture, last: Picture, boxes: dict[str, Box]) -> dict[str, Sprite]:
-    """Sprites by what differs from the picture with everything gone from its place: the end of a solution video.
-
-    The goal is covered there; it is cut as if it stood where the agent started.
-    """
-    height, width = picture.shape[:2]
-    below = cv2.resize(last, (width, height), interpolation=cv2.INTER_AREA) if last.shape != picture.shape else last
+def _uncovered_sprites(picture: Picture, below: Picture, boxes: dict[str, Box]) -> dict[str, Sprite]:
+    """Sprites by what differs from the picture without them; the goal is covered there, and cut from the agent's."""
     floor = crop(below, boxes["agent"])
     return {
         name: cut_sprite(picture, box, floor if name == "goal" else crop(below, box)) for name, box in boxes.items()

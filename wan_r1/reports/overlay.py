@@ -60,7 +60,7 @@ def draw_paths(
 
     Paths are in image units; a ring marks where the path ends.
     """
-    picture = enlarge(frame[None], PICTURE_PX)[0].copy()
+    picture: NDArray[np.uint8] = enlarge(frame[None], PICTURE_PX)[0].copy()
     for reference in references:
         line = [_pixels(picture, reference.astype(np.float32)).reshape(-1, 1, 2)]
         cv2.polylines(picture, line, False, SOLUTION_RGB, 4 * _width(picture), cv2.LINE_AA, SUBPIXEL_BITS)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.grid import Cell
 
-__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "read_cell", "read_grid"]
+__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "open_state", "read_cell", "read_grid"]
 
 MAX_CELLS = 1000  # rows or columns; far above any benchmark board
 
@@ -62,6 +62,16 @@ class StateReader:
         if not isinstance(value, str):
             raise self.error(key, "a string", value)
         return value
+
+
+def open_state(path: FilePath) -> StateReader:
+    """A reader of a state file. DatasetError if the file is missing or not JSON."""
+    try:
+        return StateReader(path, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise DatasetError(f"{path}: not valid JSON ({error})") from error
 
 
 def check_render(state: StateReader) -> None:
