@@ -1,4 +1,4 @@
-"""VR-Bench's own solution videos as generated videos: right with our tracker, and as its own numbers say with others."""
+"""VR-Bench's own solution videos as generated ones: right with our tracker, with optical flow as in its own runs."""
 
 from functools import cache
 from pathlib import Path
