@@ -1,6 +1,7 @@
 """Evaluation of generated videos: good ones, bad ones, damaged files, samples, states without a map."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -186,10 +187,31 @@ def test_samples_give_pass_at_k_and_one_that_is_missing_is_a_failure(dataset, tm
     assert row["em"]["low"] <= 0.5 <= row["em"]["high"]
 
 
+def test_several_solutions_of_one_level_are_all_evaluated_and_the_best_is_the_reference(dataset):
+    videos = dataset / FOLDER / "videos"
+    (videos / "easy_0001.mp4").rename(videos / "easy_0001_1.mp4")
+    write_video(videos / "easy_0001_0.mp4", read_video(videos / "easy_0001_1.mp4")[:8])
+    result = suite(dataset, dataset)
+    first = result.levels[0]
+    assert [(video.sample.label, video.numbers.success) for video in first.videos] == [("0", False), ("1", True)]
+    assert [video.numbers.best_reference for video in first.videos] == [0, 1]
+    assert [level.failed for level in result.levels] == [(), (), ()]
+
+
 def test_workers_give_the_same_numbers(dataset):
     one, two = (suite(dataset, dataset, workers=workers) for workers in (1, 2))
     assert video_rows(one) == video_rows(two)
     assert len(video_rows(one)) == 3
+
+
+def test_names_that_are_not_utf_8_are_evaluated_or_named(dataset, tmp_path):
+    folder = tmp_path / os.fsdecode(b"out \xff")
+    shutil.copytree(dataset / FOLDER / "videos", folder)
+    shutil.copy(folder / "easy_0001.mp4", folder / os.fsdecode(b"easy_\xfe.mp4"))
+    result = suite(dataset, folder)
+    assert [len(level.videos) for level in result.levels] == [1, 1, 1]
+    assert ["easy_\\xfe.mp4" in problem.text for problem in result.problems] == [True]
+    assert "out \\xff" in markdown("a", [], group_rows(result), [row["file"] for row in video_rows(result)])
 
 
 def test_nothing_to_evaluate_is_refused(dataset, tmp_path):

@@ -1,6 +1,7 @@
 """All videos of a folder against all levels of a dataset, in worker processes."""
 
 import multiprocessing
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +18,8 @@ from wan_r1.evaluation.videos import Job, LevelResult, VideoSettings, evaluate_l
 __all__ = ["SuiteResult", "evaluate_videos"]
 
 WAITING_PER_WORKER = 4  # levels handed out ahead: enough to keep workers busy, few to drop when the work is stopped
+
+NUMBER = re.compile(r"(.*/)?\d*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,19 +110,26 @@ def _prepare_worker() -> None:
 
 
 def _with_missing(results: Sequence[LevelResult]) -> Iterator[LevelResult]:
-    """Results in which every readable level of a group failed in the samples that it lacks and another level has."""
+    """Results in which every readable level of a group failed in the samples that it lacks and another level has.
+
+    A sample without a name, or with a number only, need not be in all levels: so VR-Bench names one or several solutions.
+    """
     labels: dict[tuple[str, str, str], dict[str, None]] = {}
     for result in results:
         known = labels.setdefault(_group(result), {})
-        known.update(dict.fromkeys([*(video.sample.label for video in result.videos), *result.failed]))
+        known.update(dict.fromkeys(label for label in _labels(result) if not NUMBER.fullmatch(label)))
     for result in results:
-        have = {*(video.sample.label for video in result.videos), *result.failed}
-        lacking = [label for label in labels[_group(result)] or {"": None} if label not in have]
+        have, known = _labels(result), labels[_group(result)]
+        lacking = [label for label in known if label not in have] if have else list(known) or [""]
         if not lacking or any(problem.kind == "dataset" for problem in result.problems):
             yield result
             continue
         problems = tuple(_missing(result.level, label) for label in lacking)
         yield replace(result, failed=(*result.failed, *lacking), problems=(*result.problems, *problems))
+
+
+def _labels(result: LevelResult) -> list[str]:
+    return [*(video.sample.label for video in result.videos), *result.failed]
 
 
 def _group(result: LevelResult) -> tuple[str, str, str]:
