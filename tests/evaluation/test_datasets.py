@@ -110,7 +110,7 @@ def labels(levels: list[Level], root: Path) -> dict[str, list[str]]:
         (["maze/1/easy/easy_0001.mp4"], {"maze/1/easy/easy_0001": [""]}),
         (["1/easy/videos/easy_0001.mp4"], {"maze/1/easy/easy_0001": [""]}),
         (["2/easy_0001_s0.mp4", "2/easy_0001_s1.mp4"], {"maze/2/easy/easy_0001": ["s0", "s1"]}),
-        (["2/easy/easy_0002_3.webm"], {"maze/2/easy/easy_0002": ["3"]}),
+        (["2/easy/easy_0002_3.webm"], {"maze/2/easy/easy_0002": ["_3"]}),
         (["seed/regular_maze/1/easy/easy_0001.mp4"], {"maze/1/easy/easy_0001": ["seed"]}),
         (["a/1/easy/easy_0001.mp4", "b/1/easy/easy_0001.mp4"], {"maze/1/easy/easy_0001": ["a", "b"]}),
         (

@@ -19,7 +19,7 @@ from wan_r1.errors import DatasetError
 __all__ = ["Level", "Problem", "ProblemKind", "Sample", "find_levels", "find_samples", "shown"]
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi")
-NUMBERED = re.compile(r"(?P<stem>.+)_(?P<sample>s?\d+)")
+NUMBERED = re.compile(r"(?P<stem>.+)(?P<sample>_s?\d+)")
 UNKNOWN = "-"
 GAMES = {
     "maze": "maze",
@@ -73,7 +73,7 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """A generated video and which of a level's videos it is; "" where there is one only."""
+    """A generated video and which of a level's videos it is: "s3", a folder, "_3" as solutions are named, or ""."""
 
     path: FilePath
     label: str
@@ -116,7 +116,7 @@ def _levels_of(base: FilePath, root: FilePath) -> tuple[list[Level], list[Proble
     numbered: dict[str, list[FilePath]] = {}
     for stem, paths in videos.items():
         match = NUMBERED.fullmatch(stem)
-        if match and match["sample"].isdigit():
+        if match and match["sample"][1:].isdigit():
             numbered.setdefault(match["stem"], []).extend(paths)
     levels = [
         _level(base, root, paths[0], (*numbered.get(stem, ()),) or (*videos.get(stem, ()),))
@@ -189,7 +189,7 @@ def find_samples(root: FilePath, levels: Sequence[Level]) -> tuple[dict[str, lis
         number = NUMBERED.fullmatch(path.stem)
         candidates, label = by_stem.get(path.stem, []), ""
         if not candidates and number:
-            candidates, label = by_stem.get(number["stem"], []), number["sample"]
+            candidates, label = by_stem.get(number["stem"], []), number["sample"].replace("_s", "s")
         placed = _place(path, root, candidates)
         if isinstance(placed, str):
             problems.append(Problem(kind="unmatched", path=path, text=f"{shown(path)}: {placed}"))

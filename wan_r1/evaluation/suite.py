@@ -19,7 +19,7 @@ __all__ = ["SuiteResult", "evaluate_videos"]
 
 WAITING_PER_WORKER = 4  # levels handed out ahead: enough to keep workers busy, few to drop when the work is stopped
 
-NUMBER = re.compile(r"(.*/)?\d*")
+NUMBER = re.compile(r"(.*/)?_\d+|")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +112,8 @@ def _prepare_worker() -> None:
 def _with_missing(results: Sequence[LevelResult]) -> Iterator[LevelResult]:
     """Results in which every readable level of a group failed in the samples that it lacks and another level has.
 
-    A sample without a name, or with a number only, need not be in all levels: so VR-Bench names one or several solutions.
+    A video without a sample, or with a number behind its name only, need not be there for all levels: so VR-Bench
+    names one or several solutions.
     """
     labels: dict[tuple[str, str, str], dict[str, None]] = {}
     for result in results:
