@@ -157,8 +157,8 @@ def test_the_rest_of_a_damaged_folder_is_evaluated_and_nothing_is_dropped(datase
         ("dataset", "easy_0001.json"),
         ("video", "easy_0002.mp4"),
     ]
-    row = group_rows(result)[-1]
-    assert [row[name] for name in ("levels", "videos", "errors", "dataset_errors")] == [3, 2, 1, 1]
+    (row,) = group_rows(result)
+    assert [row[name] for name in ("game", "levels", "videos", "errors", "dataset_errors")] == ["maze", 3, 2, 1, 1]
     assert row["em"]["mean"] == row["optimal"]["mean"] == 0.5
     assert row["mf"]["n"] == 1
 
@@ -267,7 +267,7 @@ def test_the_report_shows_every_group_and_every_error(dataset, tmp_path):
     result = suite(dataset, dataset)
     errors = [problem.text for level in result.levels for problem in level.problems]
     text = markdown("Evaluation", ["tracker: sprite"], group_rows(result), errors)
-    assert "| maze | candy 1 | easy | 2 | 2 | 0 | 1.000 [0.342, 1.000] |" in text
+    assert "| maze | candy 1 | easy | 3 | 2 | 1 | 1.000 [0.342, 1.000] |" in text
     assert "## Errors: 1" in text
     assert "easy_0001.json: not valid JSON" in text
 

@@ -16,11 +16,12 @@ from typing import Literal
 
 from wan_r1.errors import DatasetError
 
-__all__ = ["Level", "Problem", "ProblemKind", "Sample", "find_levels", "find_samples", "shown"]
+__all__ = ["UNKNOWN", "Level", "Problem", "ProblemKind", "Sample", "find_levels", "find_samples", "shown"]
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi")
 NUMBERED = re.compile(r"(?P<stem>.+)(?P<sample>_s?\d+)")
 UNKNOWN = "-"
+"""Game, skin or difficulty that nothing tells."""
 GAMES = {
     "maze": "maze",
     "regular_maze": "maze",

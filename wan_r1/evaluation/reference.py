@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import CheckpointError, DatasetError, VideoError
+from wan_r1.errors import CheckpointError, ConfigError, DatasetError, VideoError
 from wan_r1.runs import write_bytes
 from wan_r1.trackers.resample import pixel_trajectory, resize_linear
 from wan_r1.trackers.sprite import SpriteTracker
@@ -53,7 +53,7 @@ class TrackCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_bytes(self.folder / f"{key}.npy", data.getvalue())
         except (OSError, CheckpointError) as error:
-            raise DatasetError(f"{self.folder}: tracks cannot be kept there ({error}); choose --cache DIR") from error
+            raise ConfigError(f"{self.folder}: tracks cannot be kept there ({error}); choose --cache DIR") from error
 
 
 def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, cache: TrackCache) -> tuple[Points, Size]:

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 import cv2
 
 from wan_r1.errors import DatasetError, VideoError
-from wan_r1.evaluation.datasets import Level, Problem, find_levels, find_samples, shown
+from wan_r1.evaluation.datasets import UNKNOWN, Level, Problem, find_levels, find_samples, shown
 from wan_r1.evaluation.videos import Job, LevelResult, VideoSettings, evaluate_level
 
 __all__ = ["SuiteResult", "evaluate_videos"]
@@ -69,7 +69,7 @@ def evaluate_videos(
     for result in _run(jobs, workers):
         results[result.level.name] = result
         progress(1)
-    ordered = [results[level.name] for level in chosen]
+    ordered = _with_games([results[level.name] for level in chosen])
     return SuiteResult(
         levels=tuple(_with_missing(ordered)),
         problems=(*problems, *unmatched),
@@ -107,6 +107,15 @@ def _prepare_worker() -> None:
     # Ctrl-C reaches every process of a terminal; the main process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+
+
+def _with_games(results: Sequence[LevelResult]) -> list[LevelResult]:
+    """Results in which a level that cannot be read counts to the game of the others in its folder."""
+    games = {result.level.folders: result.game for result in results if result.videos or result.failed}
+    return [
+        replace(result, game=games.get(result.level.folders, result.game)) if result.game == UNKNOWN else result
+        for result in results
+    ]
 
 
 def _with_missing(results: Sequence[LevelResult]) -> Iterator[LevelResult]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import DatasetError, TrackingError, VideoError
+from wan_r1.errors import ConfigError, DatasetError, TrackingError, VideoError
 from wan_r1.evaluation.datasets import Level, Problem, Sample, shown
 from wan_r1.evaluation.loading import LoadedLevel, load_level
 from wan_r1.evaluation.reference import TrackCache, reference_path
@@ -145,7 +145,9 @@ class _References:
                 text = str(error) if str(video) in str(error) else f"{video}: {error}"
                 if not self._loaded.has_map:
                     raise DatasetError(text) from error
-                self._notes[f"{shown(text)}; without it, a shortest way of ours is the reference"] = None
+                self._notes[
+                    f"{shown(text)}; other solution videos, or else a shortest way of ours, is the reference"
+                ] = None
                 continue
             yield normalize_points(points, *shape)
 
@@ -177,7 +179,11 @@ def _evaluate_video(
     if settings.pictures is not None and settings.draw is not None:
         name = "_".join(part for part in (level.name, sample.label.replace("/", "_")) if part)
         frame = _last_frame(sample.path, result.num_frames)
-        write_image(settings.pictures / f"{name}.png", settings.draw(frame, references.of_size(size), paths["agent"]))
+        picture = settings.draw(frame, references.of_size(size), paths["agent"])
+        try:
+            write_image(settings.pictures / f"{name}.png", picture)
+        except VideoError as error:  # no fault of the video
+            raise ConfigError(f"{error}; choose --out DIR, or leave out --pictures") from error
     return result
 
 
