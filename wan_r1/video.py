@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -82,12 +83,13 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
                 raise VideoError(f"{path}: holds no video stream")
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
+            converter = VideoReformatter()  # one for all frames: its set-up costs more than the conversion
             for picture in container.decode(stream):
                 if (shape or (picture.height, picture.width)) != (picture.height, picture.width):
                     raise VideoError(f"{path}: the frame size changes inside the video")
                 shape = (picture.height, picture.width)
                 if count % every == 0:
-                    yield count, picture.to_ndarray(format="rgb24")
+                    yield count, np.asarray(converter.reformat(picture, format="rgb24").to_ndarray(), dtype=np.uint8)
                 count += 1
             promised = stream.frames
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -1,7 +1,8 @@
 """Generated videos against VR-Bench's numbers and, with the sprite tracker, against the rules of their game."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -138,9 +139,7 @@ class _References:
     def _tracked(self, size: tuple[int, int]) -> Iterator[Points]:
         for video in self._level.solutions:
             try:
-                points, shape = reference_path(
-                    video, self._loaded.task, self._settings.tracker, size, self._settings.cache
-                )
+                points = reference_path(video, self._loaded.task, self._settings.tracker, size, self._settings.cache)
             except (DatasetError, TrackingError) as error:
                 text = str(error) if str(video) in str(error) else f"{video}: {error}"
                 if not self._loaded.has_map:
@@ -149,14 +148,16 @@ class _References:
                     f"{shown(text)}; other solution videos, or else a shortest way of ours, is the reference"
                 ] = None
                 continue
-            yield normalize_points(points, *shape)
+            yield points
 
 
 def _evaluate_video(
     sample: Sample, level: Level, loaded: LoadedLevel, references: _References, settings: VideoSettings
 ) -> VideoResult:
-    size = next((frame.shape[1], frame.shape[0]) for _, frame in iterate_frames(sample.path))
-    track, score = _watch(sample.path, loaded, settings.tracker)
+    parts = read_parts(sample.path)
+    first = next(parts)
+    size = (first.shape[2], first.shape[1])
+    track, score = _watch(chain([first], parts), loaded, settings.tracker)
     paths = {
         name: normalize_points(pixel_trajectory(track, name, box, *size), *size)
         for name, box in loaded.task.objects.items()
@@ -192,11 +193,11 @@ def _last_frame(video: FilePath, num_frames: int) -> Picture:
     return [frame for _, frame in iterate_frames(video, every)][-1]
 
 
-def _watch(video: FilePath, loaded: LoadedLevel, tracker: Tracker) -> tuple[Track, Score | None]:
+def _watch(parts: Iterable[Picture], loaded: LoadedLevel, tracker: Tracker) -> tuple[Track, Score | None]:
     """The track of a video and, with the sprite tracker and a map, its score by the rules."""
     if not isinstance(tracker, SpriteTracker):
-        return tracker.track(read_parts(video), loaded.task), None
-    observation = tracker.observe_parts(read_parts(video), loaded.task)
+        return tracker.track(parts, loaded.task), None
+    observation = tracker.observe_parts(parts, loaded.task)
     if not loaded.has_map:
         return observation.track, None
     reward = TrajectoryReward(tracker=tracker)
