@@ -5,7 +5,7 @@ from typing import Any
 
 from wan_r1.cli.command import positive
 
-__all__ = ["add_family_options", "default_frames", "family_settings"]
+__all__ = ["SHORT_FRAMES", "add_family_options", "default_frames", "family_settings"]
 
 SETTINGS = ("level", "skin", "size", "split")
 SHORT_FRAMES = 17
