@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num", type=int, default=15, help="tasks of each level")
     parser.add_argument("--encoded", type=int, default=3, help="videos of each level that are encoded too")
-    parser.add_argument("--family", choices=list(BARS), help="this one only; nothing is written")
+    parser.add_argument("--family", choices=list(BARS), help="this one only; its rows are replaced")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "drawing_speed.json")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -94,10 +94,13 @@ def main() -> None:
                 f"| {row['least_s']:.3f} | {row['system_s']:.3f} | {row['bar_s'] or '-'} | {row['encoding_s']:.2f} |",
                 flush=True,
             )
-    if not options.family:
-        record = {"num": options.num, "rows": rows, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    kept = []
+    if options.family and options.out.exists():
+        kept = [row for row in json.loads(options.out.read_text())["rows"] if row["family"] != options.family]
+    rows = sorted([*kept, *rows], key=lambda row: list(BARS).index(row["family"]))
+    record = {"num": options.num, "rows": rows, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
