@@ -38,7 +38,7 @@ tiny: .venv/.installed ## rebuild the shipped tiny model from nothing (hours; re
 	$(BIN)/python benchmarks/build_tiny.py $(ARGS)
 
 bench: .venv/.installed ## the short benchmarks; results in benchmarks/results/
-	set -e; for program in scoring_speed tracker_accuracy drawing_speed; do $(BIN)/python benchmarks/$$program.py $(ARGS); done
+	set -e; for program in scoring_speed tracker_accuracy; do $(BIN)/python benchmarks/$$program.py $(ARGS); done
 
 clean: ## remove the environment and caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
