@@ -59,6 +59,7 @@ def _row(name: str, level: str, num: int, num_encoded: int) -> dict[str, Any]:
     return {
         "family": name,
         "level": level,
+        "num": num,
         "px": size,
         "frames": int(np.median(frames)),
         "task_and_picture_s": float(np.median(made)),
@@ -98,7 +99,7 @@ def main() -> None:
     if options.family and options.out.exists():
         kept = [row for row in json.loads(options.out.read_text())["rows"] if row["family"] != options.family]
     rows = sorted([*kept, *rows], key=lambda row: list(BARS).index(row["family"]))
-    record = {"num": options.num, "rows": rows, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
+    record = {"rows": rows, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
