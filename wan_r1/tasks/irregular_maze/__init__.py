@@ -20,7 +20,7 @@ from wan_r1.tasks.irregular_maze.generate import (
 )
 from wan_r1.tasks.irregular_maze.render import draw_positions, draw_walk, node_box, road_cover, road_prompt, sprites
 from wan_r1.tasks.irregular_maze.solve import Leg, branches, legs_to_points, shortest_way
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -34,7 +34,7 @@ class IrregularMazeFamily:
     """Nets of curved roads; the agent follows the roads to the goal, by a shortest way if it can."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(default=None, metadata={"help": "picture side in px; None is the level's native size"})
     split: str | None = field(
         default=None, metadata={"help": "train, validation or test: only layouts of that side; None takes all"}
@@ -42,7 +42,7 @@ class IrregularMazeFamily:
 
     def __post_init__(self) -> None:
         level_named(ROAD_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "irregular_maze")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 

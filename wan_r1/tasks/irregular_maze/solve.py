@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Leg", "branches", "curves", "legs_to_points", "lengths_along", "node_distances", "shortest_way"]
+__all__ = [
+    "CURVE_POINTS",
+    "Leg",
+    "branches",
+    "curves",
+    "legs_to_points",
+    "lengths_along",
+    "node_distances",
+    "shortest_way",
+]
 
 CURVE_POINTS = 17
 """Points by which a curve is drawn and measured; at VR-Bench's bends the length is right within a thousandth."""

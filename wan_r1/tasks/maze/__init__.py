@@ -13,7 +13,7 @@ from wan_r1.tasks.maze import rules
 from wan_r1.tasks.maze.generate import MazeState, carve_depth_first, carve_uniform, place_by_length, place_far
 from wan_r1.tasks.maze.render import draw_positions, draw_walk, maze_prompt, sprites
 from wan_r1.tasks.maze.solve import branches, shortest_path
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -27,7 +27,7 @@ class MazeFamily:
     """Regular mazes on a grid of blocks; the agent walks on floor blocks to the goal."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, tiny_short, tiny_long, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -37,7 +37,7 @@ class MazeFamily:
 
     def __post_init__(self) -> None:
         level_named(MAZE_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "maze")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 

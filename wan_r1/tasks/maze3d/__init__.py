@@ -13,7 +13,7 @@ from wan_r1.tasks.maze3d.generate import Ladder, Maze3DState, build_maze, canoni
 from wan_r1.tasks.maze3d.render import draw_positions, draw_walk, goal_box, maze3d_prompt, sprites
 from wan_r1.tasks.maze3d.solve import branches, shortest_path
 from wan_r1.tasks.maze3d.view import Cube, ball_size, project, standing
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Box, Path, Task, Track, Verdict
 
@@ -29,7 +29,7 @@ class Maze3DFamily:
     """Cubes in space, joined by walks and ladders; a ball goes along them to the goal cube."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(default=None, metadata={"help": "picture side in px; None is the level's native size"})
     split: str | None = field(
         default=None, metadata={"help": "train, validation or test: only layouts of that side; None takes all"}
@@ -37,7 +37,7 @@ class Maze3DFamily:
 
     def __post_init__(self) -> None:
         level_named(MAZE3D_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "maze3d")
         if self.size is not None and self.size < MIN_PX:
             raise ConfigError(f"maze3d: {self.size} x {self.size} px are too few; take at least {MIN_PX}")
         if self.split is not None and self.split not in SPLITS:

@@ -9,7 +9,7 @@ from wan_r1.errors import ConfigError, GenerationError
 from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import SOKOBAN_LEVELS, SokobanLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.sokoban import rules
 from wan_r1.tasks.sokoban.generate import Placement, SokobanState, draw_walls, place_by_length, place_freely
 from wan_r1.tasks.sokoban.render import (
@@ -35,7 +35,7 @@ class SokobanFamily:
     """Boxes on a grid of blocks; the agent walks behind them and pushes them onto the targets."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -46,7 +46,7 @@ class SokobanFamily:
 
     def __post_init__(self) -> None:
         level_named(SOKOBAN_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "sokoban")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
         if not 1 <= self.num_boxes <= MAX_BOXES:

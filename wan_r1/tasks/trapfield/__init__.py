@@ -9,7 +9,7 @@ from wan_r1.errors import ConfigError, GenerationError
 from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import TRAPFIELD_LEVELS, TrapfieldLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.tasks.trapfield import rules
 from wan_r1.tasks.trapfield.generate import TrapfieldState, place_behind_traps, place_far, scatter
@@ -27,7 +27,7 @@ class TrapfieldFamily:
     """Open fields of cells; the agent walks to the goal and never steps on a trap."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -37,7 +37,7 @@ class TrapfieldFamily:
 
     def __post_init__(self) -> None:
         level_named(TRAPFIELD_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "trapfield")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 
