@@ -60,10 +60,13 @@ def evaluate_policy(
 ) -> Evaluation:
     """Sample `num_samples` videos for each task, each with its own start noise, and judge them.
 
-    Several processes share the tasks; every one gets all numbers, and the videos of its own tasks.
+    Several processes share the tasks; every one gets all numbers, and the videos of its own tasks. All sample the same
+    number of videos, as sharded weights ask for; tasks that come twice count once.
     """
     world = world or World()
-    mine = range(world.rank * len(tasks) // world.size, (world.rank + 1) * len(tasks) // world.size)
+    share = -(-len(tasks) // world.size)
+    first, last = min(world.rank * share, len(tasks)), len(tasks) - share
+    mine = range(min(first, last), min(first, last) + share)
     batches = collect(
         policy,
         tasks[mine.start : mine.stop],
@@ -76,7 +79,8 @@ def evaluate_policy(
         first_task=mine.start,
         keep="result",
     )
-    scores = world.gather_items([score for batch in batches for score in batch.scores])
+    again = (first - mine.start) * num_samples
+    scores = world.gather_items([score for batch in batches for score in batch.scores][again:])
     verdicts = [score.verdict for score in scores]
     shape = (len(tasks), num_samples)
     em = np.asarray([v is not None and v.optimal for v in verdicts]).reshape(shape)

@@ -20,6 +20,7 @@ from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
@@ -222,7 +223,8 @@ class RLTrainer:
         count = int(self.world.sum(float(kept.sum()))[0])
         numbers = self._numbers(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
-        chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row)
+        pad = self.policy.config.sharding != "none"
+        chosen = _with_advantages(batches, advantages, kept, self.policy.device, first_row, pad)
         parts = [[chosen[i] for i in part if chosen[i].rows] for part in self._parts(len(chosen))]
         with clock("train"):
             for update in range(self.algorithm.updates if count else 0):
@@ -241,7 +243,7 @@ class RLTrainer:
         """One pass over the rollouts, with a step for each part; returns the means of the steps' numbers."""
         steps = []
         for part in parts:
-            count = int(self.world.sum(float(sum(len(batch.rows) for batch in part)))[0])
+            count = int(self.world.sum(float(sum(len(batch.rows) for batch in part if batch.counts)))[0])
             if count:
                 steps.append(self._step(state, part, iteration, update, count))
         return {f"update_{update}/{name}": sum(s[name] for s in steps) / len(steps) for name in steps[0]}
@@ -253,7 +255,9 @@ class RLTrainer:
         for batch in batches:
             seeds = [_mix(self.settings.seed, iteration, 1 + update, row) for row in batch.rows]
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-            gradients.append(self.algorithm.backward(self.policy, batch, state.behaviour, count, generators))
+            divisor = count if batch.counts else math.inf
+            gradient = self.algorithm.backward(self.policy, batch, state.behaviour, divisor, generators)
+            gradients += [gradient] if batch.counts else []
         self.world.sum_gradients(state.parameters.values())
         norm = self.optimizer.apply(
             state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
@@ -282,9 +286,9 @@ class RLTrainer:
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
         if numbers.get("em", state.best) > state.best:
-            state.best = numbers["em"]
+            state.best, average = numbers["em"], gather_whole(state.average)
             if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
+                write_checkpoint(self.run.checkpoints / "best", average, {"step": state.done, "em": state.best})
         logged = {f"validation/{name}": value for name, value in numbers.items()}
         return logged | {f"validation_raw/{name}": value for name, value in raw.items()}
 
@@ -294,13 +298,14 @@ class RLTrainer:
             self.report(step, self.settings.iterations, numbers)
 
     def _save(self, state: _State) -> None:
+        tensors = {
+            **with_prefix("weights", state.parameters),
+            **with_prefix("optimizer", optimizer_state(state.optimizer)),
+            **with_prefix("behaviour", state.behaviour),
+            **with_prefix("average", state.average),
+        }
+        tensors = gather_whole(tensors)
         if self.world.is_main:
-            tensors = {
-                **with_prefix("weights", state.parameters),
-                **with_prefix("optimizer", optimizer_state(state.optimizer)),
-                **with_prefix("behaviour", state.behaviour),
-                **with_prefix("average", state.average),
-            }
             saved = {
                 "step": state.done,
                 "seconds": state.seconds,
@@ -321,7 +326,8 @@ class RLTrainer:
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
         for kept, prefix in ((state.behaviour, "behaviour"), (state.average, "average")):
-            kept.update({n: t.to(self.policy.device) for n, t in without_prefix(prefix, tensors).items()})
+            stored = without_prefix(prefix, tensors)
+            kept.update({name: part_of(stored[name], like) for name, like in state.parameters.items()})
         state.done, state.best = int(saved["step"]), float(saved["best"])
         state.seconds = float(saved.get("seconds", 0.0))
         if self.world.is_main:
@@ -333,12 +339,23 @@ def _mix(*numbers: int) -> int:
 
 
 def _with_advantages(
-    batches: Sequence[RolloutBatch], advantages: Floats, kept: NDArray[np.bool_], device: torch.device, first_row: int
+    batches: Sequence[RolloutBatch],
+    advantages: Floats,
+    kept: NDArray[np.bool_],
+    device: torch.device,
+    first_row: int,
+    pad: bool,
 ) -> list[Batch]:
-    """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout."""
+    """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout.
+
+    With `pad`, a batch without such rows takes one that does not count, so that all processes train on as many batches.
+    """
     chosen, first = [], 0
     for batch in batches:
         rows = np.flatnonzero(kept[first : first + len(batch)])
+        counts = len(rows) > 0
+        if pad and not counts:
+            rows = np.zeros(1, dtype=np.int64)
         values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
         whole = len(rows) == len(batch)
         chosen.append(
@@ -347,6 +364,7 @@ def _with_advantages(
                 condition=batch.condition if whole else batch.condition.select(rows.tolist()),
                 advantages=values,
                 rows=tuple((first_row + first + rows).tolist()),
+                counts=counts,
             )
         )
         first += len(batch)

@@ -23,6 +23,8 @@ class Batch:
     advantages: Tensor
     rows: tuple[int, ...]
     "number of each video among those of all processes"
+    counts: bool = True
+    "false for a video that is only run because the other processes, which share the weights, run one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,10 +50,11 @@ class Algorithm(Protocol):
         policy: Policy,
         batch: Batch,
         behaviour: dict[str, Tensor],
-        count: int,
+        count: float,
         generators: Sequence[torch.Generator],
     ) -> Gradient:
-        """Add the gradients of one batch, divided by `count` (videos with spread, over all processes).
+        """Add the gradients of one batch, divided by `count` (videos with spread, over all processes; infinite
+        where they do not count).
 
         generators: one CPU generator for each video of the batch.
         """
