@@ -172,9 +172,8 @@ class RLTrainer:
         self.settings.noises(self.algorithm.sampler)  # refuses a group of equal videos before anything is made
         if self.settings.buffer.steps and self.policy.config.sharding != "none":
             raise ConfigError(
-                f"rl.buffer.steps = {self.settings.buffer.steps} with policy.sharding = {self.policy.config.sharding!r}: "
-                "processes that share weights must train on equally many videos, which the buffer does not see to; "
-                "set one of them back"
+                f"rl.buffer.steps = {self.settings.buffer.steps}: processes that share weights must train on equally "
+                "many videos, which the buffer does not see to; set it to 0, or policy.sharding to none"
             )
         if self.settings.buffer.steps and not self.algorithm.off_policy:
             raise ConfigError(
