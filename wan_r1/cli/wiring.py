@@ -22,7 +22,16 @@ from wan_r1.rollout import Scorer
 from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import has_checkpoint, load_parameters, read_checkpoint, without_prefix
 
-__all__ = ["evaluate_with", "evaluation_of", "load_policy", "load_weights", "reporter", "stop_on_interrupt", "stopped"]
+__all__ = [
+    "evaluate_with",
+    "evaluation_of",
+    "load_policy",
+    "load_weights",
+    "reporter",
+    "save_model",
+    "stop_on_interrupt",
+    "stopped",
+]
 
 NOTED = ("loss", "reward/mean", "rollout/em", "validation/em")
 """Metrics that the progress line shows."""
@@ -47,6 +56,12 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
     tensors, _ = read_checkpoint(folder)
     weights: Mapping[str, Tensor] = without_prefix("average", tensors) or tensors
     load_parameters(policy.trainable_parameters(), weights, folder)
+
+
+def save_model(policy: WanPolicy, run: RunFolder, world: World) -> None:
+    """Write the policy to RUN/model; a sharded one is put together by all processes."""
+    if world.is_main or policy.config.sharding != "none":
+        policy.save(run.path / "model")
 
 
 def evaluate_with(
