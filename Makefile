@@ -5,6 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 ARGS ?=
+FAMILY ?= maze
 
 .PHONY: help setup demo test test-slow test-all check fmt tiny bench clean
 
@@ -13,8 +14,8 @@ help: ## show this list
 
 setup: .venv/.installed-dev ## make .venv with everything that developing needs
 
-demo: .venv/.installed ## install and run the demo: RL beats SFT on held-out mazes; ARGS="--quick --seed 2"
-	$(BIN)/wan-r1 demo $(ARGS)
+demo: .venv/.installed ## install and run the demo: RL beats SFT on held-out tasks; FAMILY=sokoban ARGS="--quick --seed 2"
+	$(BIN)/wan-r1 demo --family $(FAMILY) $(ARGS)
 
 test: setup ## all tests but the slow ones (at most 5 minutes on two cores)
 	$(PYTEST) -m "not slow and not gpu and not network" $(ARGS)

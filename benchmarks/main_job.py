@@ -11,6 +11,7 @@ SFT continued go to benchmarks/results/main_job.json, evaluations to benchmarks/
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,10 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 
 ROOT, HERE = Path(__file__).parent.parent, Path(__file__).parent
+SHIPPED = ROOT / "wan_r1" / "assets" / "wan-tiny"
 RUNS, RESULTS = Path("runs/main_job"), HERE / "results"
 RL = "recipes/rl/maze_tiny.toml"
 VARIANTS: dict[str, list[str]] = {
@@ -39,7 +43,9 @@ EVALUATIONS: dict[str, list[str]] = {
     "skin_slate": ["test.source.settings.skin=slate", "--num-tasks", "256"],
 }
 """Options of `wan-r1 evaluate policy`."""
-MODELS = {"sft": [], "nft": ["--checkpoint", str(RUNS / "nft_1" / "model")]}
+BASE = RUNS / "base"
+"""The shipped folder with random transformer weights."""
+MODELS = {"base": [f"policy.path={BASE}"], "sft": [], "nft": ["--checkpoint", str(RUNS / "nft_1" / "model")]}
 
 
 def wan_r1(arguments: Sequence[str], log: Path | None = None) -> str:
@@ -65,6 +71,19 @@ def run_one(name: str, seed: int, extra: Sequence[str]) -> None:
     say(f"{folder.name}: begins")
     wan_r1([section, recipe, f"run={folder}", *changes, *seeds, *extra, *resume], folder.with_suffix(".log"))
     say(f"{folder.name}: done")
+
+
+def make_base() -> None:
+    """Write the folder of the untrained model."""
+    import torch
+    from diffusers import WanTransformer3DModel
+
+    if (ROOT / BASE).exists():
+        return
+    torch.manual_seed(0)
+    random = WanTransformer3DModel.from_config(WanTransformer3DModel.load_config(SHIPPED / "transformer"))
+    shutil.copytree(SHIPPED, ROOT / BASE)
+    random.save_pretrained(ROOT / BASE / "transformer")
 
 
 def evaluate_one(name: str, model: str) -> None:
@@ -108,6 +127,69 @@ def describe(row: dict[str, Any]) -> str:
     return f"{row['variant']:14} seed {row['seed']}: {numbers}, {row['seconds']:.0f} s"
 
 
+LABELS = {"nft_shuffled": "control: nft with shuffled rewards", "sft_continued": "control: SFT continued"}
+NAMES = {"base": "base (random weights)", "sft": "SFT", "nft": "SFT, then RL (nft, seed 1)"}
+
+
+def runs_table(rows: Sequence[dict[str, Any]], pools: dict[str, Any]) -> str:
+    """The runs as a Markdown table; after each variant its seeds together."""
+    lines = ["| run | seed | em after | paired difference | failures removed | against SFT continued, same seed |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name in VARIANTS:
+        for row in (each for each in rows if each["variant"] == name):
+            change, against = row.get("difference", {}), row.get("against_sft_continued", {})
+            removed = f"{change['failures_removed']:.2f}" if change else ""
+            lines.append(
+                f"| {LABELS.get(name, name)} | {row['seed']} | {row.get('rl', row['sft'])['em']:.3f} | "
+                f"{interval(change)} | {removed} | {interval(against)} |"
+            )
+        if name in pools:
+            lines.append(f"| {LABELS.get(name, name)} | all {pools[name]['seeds']} | | {interval(pools[name])} | | |")
+    return "\n".join(lines)
+
+
+def interval(numbers: dict[str, Any]) -> str:
+    """A difference in em with its 95 % interval; empty where there is none."""
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(numbers["em"], *numbers["em_ci95"]) if numbers else ""
+
+
+def pooled(name: str) -> dict[str, Any]:
+    """The paired difference of a variant's em over all its seeds: the mean of each test maze over the seeds."""
+    runs = [json.loads(file.read_text()) for file in sorted((ROOT / RUNS).glob(f"{name}_[0-9]*/outcomes.json"))]
+    sides = [np.mean([[row[0] for row in run[side]] for run in runs], axis=0).tolist() for side in ("before", "after")]
+    change = paired_difference(*sides, seed=0)
+    return {"seeds": len(runs), "em": change.mean, "em_ci95": [change.low, change.high]}
+
+
+def pass_table(found: dict[str, Any]) -> str:
+    """pass@k of the models."""
+    models = {name: found.get(f"pass_at_k_{name}", {}).get("pass_at_k") for name in MODELS}
+    ks = list(next(each for each in models.values() if each))
+    lines = [f"| model | {' | '.join(f'pass@{k}' for k in ks)} |", "|---" * (len(ks) + 1) + "|"]
+    for name, numbers in models.items():
+        cells = [f"{numbers[k]:.3f}" if numbers else "not measured yet" for k in ks]
+        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def outside_table(found: dict[str, Any]) -> str:
+    """em on mazes that no stage has trained on."""
+    lines = ["| mazes | em, SFT | em after RL (nft, seed 1) |", "|---|---|---|"]
+    for name in (each for each in EVALUATIONS if each != "pass_at_k"):
+        sides = [found.get(f"{name}_{model}") for model in ("sft", "nft")]
+        cells = ["{em:.3f} [{em_ci95[0]:.3f}, {em_ci95[1]:.3f}]".format(**side) if side else "" for side in sides]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def fill(section: str, text: str) -> None:
+    """Put a table between its marks in docs/results.md."""
+    page = ROOT / "docs" / "results.md"
+    before, rest = page.read_text().split(f"<!-- {section} -->\n")
+    after = rest.split(f"<!-- /{section} -->")[1]
+    page.write_text(f"{before}<!-- {section} -->\n{text}\n<!-- /{section} -->{after}")
+
+
 def main() -> int:
     """Runs, evaluations, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -123,19 +205,25 @@ def main() -> int:
             for seed in args.seeds:
                 for name in args.only:
                     pool.submit(run_one, name, seed, args.overrides).add_done_callback(lambda run: run.result())
+        make_base()
         with ThreadPoolExecutor(args.workers) as pool:
             for name in () if args.no_evaluations else EVALUATIONS:
                 for model in MODELS:
                     pool.submit(evaluate_one, name, model).add_done_callback(lambda run: run.result())
     rows = collect()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "main_job.json").write_text(json.dumps(rows, indent=1) + "\n")
+    pools = {name: pooled(name) for name in VARIANTS if name != "sft_continued"}
+    (RESULTS / "main_job.json").write_text(json.dumps({"runs": rows, "pooled": pools}, indent=1) + "\n")
     found = {
         f.stem.removeprefix("evaluation_"): json.loads(f.read_text()) for f in sorted((ROOT / RUNS).glob("*.json"))
     }
     (RESULTS / "main_job_evaluations.json").write_text(json.dumps(found, indent=1) + "\n")
     for row in rows:
         say(describe(row))
+    fill("main_job", runs_table(rows, pools))
+    if any(name.startswith("pass_at_k") for name in found):
+        fill("pass_at_k", pass_table(found))
+        fill("outside", outside_table(found))
     return 0
 
 

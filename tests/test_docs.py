@@ -14,7 +14,14 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 MAX_README_LINES = 150
 MAX_EXAMPLE_SECONDS = 280
 SHIPPED_MODEL = ROOT / "wan_r1" / "assets" / "wan-tiny"
-WORLD_EXAMPLES = ["make_dataset", "reward_on_your_video"]
+WORLD_EXAMPLES = [
+    "make_dataset",
+    "reward_in_flow_factory",
+    "reward_in_flow_grpo",
+    "reward_in_trl",
+    "reward_in_verl_omni",
+    "reward_on_your_video",
+]
 MODEL_EXAMPLES = ["best_of_n", "train_with_own_reward"]
 
 

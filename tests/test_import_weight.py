@@ -18,6 +18,8 @@ LIGHT_MODULES = (
     "wan_r1.config",
     "wan_r1.runs",
     "wan_r1.reports.page",
+    "wan_r1.evaluation.suite",
+    "wan_r1.evaluation.table",
     "wan_r1.cli.main",
 )
 HELP_LIMIT_S = 0.5

@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from wan_r1.errors import ConfigError
 
@@ -51,10 +52,13 @@ class World:
         return self.sum(float(flag))[0] > 0
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Add up gradients over all processes, in place; a missing gradient counts as 0."""
-        if self.size == 1:
+        """Add up gradients over all processes, in place; a missing gradient counts as 0.
+
+        Those of sharded parameters have been added up by the backward pass.
+        """
+        wanted = [p for p in parameters if p.requires_grad and not isinstance(p, DTensor)]
+        if self.size == 1 or not wanted:
             return
-        wanted = [p for p in parameters if p.requires_grad]
         flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in wanted])
         dist.all_reduce(flat)
         for parameter, piece in zip(wanted, torch.split(flat, [p.numel() for p in wanted]), strict=True):

@@ -1,6 +1,7 @@
 """Read, write, resize and subsample videos [T, H, W, 3] uint8 and pictures [H, W, 3] uint8."""
 
 import io
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -8,6 +9,7 @@ from pathlib import Path as FilePath
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,7 +19,9 @@ __all__ = [
     "check_num_frames",
     "check_video",
     "encode_video",
+    "iterate_frames",
     "read_image",
+    "read_parts",
     "read_video",
     "resize_video",
     "subsample",
@@ -27,6 +31,8 @@ __all__ = [
 
 DEFAULT_FPS = 24
 DEFAULT_CRF = 18
+PART_FRAMES = 32
+PART_BYTES = 24 << 20  # 7 frames of 1024 x 1024 px: memory stays small, and calls few
 
 Video = NDArray[np.uint8]
 
@@ -50,26 +56,48 @@ def read_video(path: str | FilePath) -> Video:
     Raises:
         VideoError: the file is missing, empty, truncated, corrupt or holds no video.
     """
+    return np.stack([frame for _, frame in iterate_frames(path)])
+
+
+def read_parts(path: str | FilePath) -> Iterator[Video]:
+    """The frames of a video file in parts [t, H, W, 3] uint8, for videos of any length; errors as `read_video`."""
+    part: list[Video] = []
+    for _, frame in iterate_frames(path):
+        part.append(frame)
+        if len(part) == PART_FRAMES or len(part) * frame.nbytes >= PART_BYTES:
+            yield np.stack(part)
+            part = []
+    if part:
+        yield np.stack(part)
+
+
+def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, Video]]:
+    """(index, frame [H, W, 3] uint8) of frames 0, every, 2 every, ...; errors as `read_video`, when they are met."""
     path = FilePath(path)
     if not path.is_file():
         raise VideoError(f"{path}: no such video file")
+    count, shape = 0, None
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise VideoError(f"{path}: holds no video stream")
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+            converter = VideoReformatter()  # one for all frames: its set-up costs more than the conversion
+            for picture in container.decode(stream):
+                if (shape or (picture.height, picture.width)) != (picture.height, picture.width):
+                    raise VideoError(f"{path}: the frame size changes inside the video")
+                shape = (picture.height, picture.width)
+                if count % every == 0:
+                    yield count, np.asarray(converter.reformat(picture, format="rgb24").to_ndarray(), dtype=np.uint8)
+                count += 1
             promised = stream.frames
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: not a readable video ({error})") from error
-    if not frames:
+    if not count:
         raise VideoError(f"{path}: no frames could be decoded")
-    if promised and len(frames) < promised:
-        raise VideoError(f"{path}: truncated, {len(frames)} of {promised} frames could be decoded")
-    if any(frame.shape != frames[0].shape for frame in frames):
-        raise VideoError(f"{path}: the frame size changes inside the video")
-    return np.stack(frames)
+    if promised and count < promised:
+        raise VideoError(f"{path}: truncated, {count} of {promised} frames could be decoded")
 
 
 def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:

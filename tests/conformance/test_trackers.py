@@ -1,10 +1,12 @@
 """Every tracker answers the same questions."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from wan_r1.errors import TrackingError
 from wan_r1.tasks import family_of, make_task
 from wan_r1.trackers import TRACKERS
 
@@ -34,3 +36,18 @@ def test_the_same_video_gives_the_same_track_and_nothing_is_changed(name: str) -
     tracks = [tracker(VIDEO, TASK), pickle.loads(pickle.dumps(tracker))(VIDEO, TASK)]
     assert np.array_equal(tracks[0].points, tracks[1].points, equal_nan=True)
     assert (before == VIDEO).all()
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_video_in_parts_gives_the_track_of_the_whole(name: str) -> None:
+    whole, parts = TRACKERS[name]()(VIDEO, TASK), TRACKERS[name]().track([VIDEO[:1], VIDEO[1:4], VIDEO[4:]], TASK)
+    assert np.array_equal(whole.points, parts.points, equal_nan=True)
+    assert np.array_equal(whole.scores, parts.scores)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_video_without_frames_or_a_task_without_objects_is_refused(name: str) -> None:
+    with pytest.raises(TrackingError, match="needs at least one frame"):
+        TRACKERS[name]().track([], TASK)
+    with pytest.raises(TrackingError, match="no objects"):
+        TRACKERS[name]()(VIDEO, replace(TASK, objects={}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wan_r1.trackers.ncc import NccTracker
+from wan_r1.trackers import TRACKERS
 from wan_r1.trackers.resample import pixel_trajectory, resize_linear
 from wan_r1.types import Box, Task
 from wan_r1.types import Path as Way
@@ -69,14 +69,16 @@ def level_video(root: Path, game: str, level: str, variant: str) -> NDArray[np.u
 
 @cache
 def trajectories(
-    root: Path, game: str, level: str, variant: str, size: tuple[int, int] | None = None
+    root: Path, game: str, level: str, variant: str, tracker: str, size: tuple[int, int] | None = None
 ) -> dict[str, NDArray[np.float32]]:
-    """VR-Bench's trajectories {"agent": [T, 2] px, "box_0": ...} by our NCC tracker; `size` (width, height) resizes."""
+    """VR-Bench's trajectories {"agent": [T, 2] px, "box_0": ...} by one of our trackers; `size` (width, height)
+    resizes.
+    """
     task = level_task(root, game, level)
     video = level_video(root, game, level, variant)
     if size is not None:
         video = resize_linear(video, size[1], size[0])
-    track = NccTracker()(video, task)
+    track = TRACKERS[tracker]()(video, task)
     return {
         name: pixel_trajectory(track, name, box, video.shape[2], video.shape[1]) for name, box in task.objects.items()
     }

@@ -1,5 +1,6 @@
 """GRPO and NFT on one batch of rollouts."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,16 @@ def test_halves_of_a_batch_add_up_to_the_gradient_of_the_whole(policy, maze_sour
     away = norm({key: expected[key] - found[key] for key in expected})
     assert norm(expected) > 0
     assert away < 1e-4 * norm(expected)
+
+
+@pytest.mark.parametrize("algorithm", [GRPO(sampler=CPS, kl_weight=1.0), NFT(sampler=ODE)], ids=list(ALGORITHMS))
+def test_a_batch_that_does_not_count_gives_gradients_of_zero(load_tiny, maze_source, brightness, algorithm):
+    policy = load_tiny(train="lora")
+    batch = make_batch(policy, maze_source, brightness, algorithm.sampler, [0.0, 0.0])
+    algorithm.backward(policy, batch, behaviour_of(policy), math.inf, generators(batch))
+    gradients = gradients_of(policy)
+    assert gradients
+    assert norm(gradients) == 0.0
 
 
 def test_grpo_with_advantages_of_zero_gives_no_gradient(policy, maze_source, brightness):

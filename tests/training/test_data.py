@@ -224,3 +224,20 @@ def test_a_cache_that_was_cut_short_is_made_again(load_tiny, maze_source, tmp_pa
     assert progress.calls
     assert torch.equal(whole.latents, again.latents)
     shutil.rmtree(tmp_path)
+
+
+def test_several_families_take_turns_each_in_its_own_stream() -> None:
+    mixed = TaskSource(family=("maze", "trapfield"), seed=4).tasks(3, 4)
+    assert [task.family for task in mixed] == ["trapfield", "maze", "trapfield", "maze"]
+    alone = TaskSource(family="trapfield", seed=4).tasks(1, 2)
+    assert [task.seed for task in mixed[::2]] == [task.seed for task in alone]
+    assert np.array_equal(mixed[0].first_frame, alone[0].first_frame)
+
+
+def test_each_family_may_have_a_chance_of_wrong_turns_of_its_own() -> None:
+    source = Demonstrations(family=("maze", "trapfield"), wrong_turns={"maze": 0.5})
+    tasks = source.tasks(0, 8)
+    right, shown = solver_videos(tasks, 17, 80), source.videos(tasks, 17, 80)
+    same = [np.array_equal(one, other) for one, other in zip(right, shown, strict=True)]
+    assert all(same[1::2])
+    assert not all(same[::2])

@@ -39,7 +39,14 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     if num_samples > 1:
         ks = [k for k in (1, 2, 4, 8, 16, 32) if k <= num_samples]
         numbers["pass_at_k"] = {str(k): float(evaluation.pass_at(k).mean()) for k in ks}
+    families = [task.family for task in tasks]
+    if len(set(families)) > 1:
+        numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
     return numbers | _vr_bench_numbers(evaluation.rollouts)
+
+
+def _mean_where(evaluation: Evaluation, families: Sequence[str], name: str) -> float:
+    return float(evaluation.em[np.asarray(families) == name].mean())
 
 
 def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:

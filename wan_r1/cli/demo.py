@@ -14,6 +14,7 @@ from wan_r1.errors import ConfigError
 __all__ = ["COMMAND"]
 
 PROCESSES = 2
+GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 RECIPES = ("demo.toml", "demo_quick.toml")
 """Files of wan_r1/assets: the demo, and the smaller one of --quick."""
 
@@ -22,6 +23,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="smaller numbers, under two minutes")
     parser.add_argument("--seed", metavar="S", type=int, default=1, help="seed of the training")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="run folder; written anew")
+    parser.add_argument(
+        "--family",
+        choices=GAMES,
+        default=GAMES[0],
+        help="which game; maze trains wan-tiny, the others wan-tiny-games, which knows all five",
+    )
     add_json_option(parser)
 
 
@@ -37,8 +44,10 @@ def _run(args: argparse.Namespace) -> int:
         shutil.rmtree(run.path)
     elif run.path.is_dir() and any(run.path.iterdir()):
         raise ConfigError(f"--out {args.out}: a folder with other files; choose another one")
-    say("wan-r1 demo: reinforcement learning with a verifiable reward, on the shipped wan-tiny after SFT")
-    overrides = [f"run={_toml(args.out)}", f"rl.seed={args.seed}", f"tasks.seed={args.seed}"]
+    model = "wan-tiny" if args.family == GAMES[0] else "wan-tiny-games"
+    say(f"wan-r1 demo: reinforcement learning with a verifiable reward on {args.family}, from {model} after SFT")
+    overrides = [f"run={_toml(args.out)}", f"rl.seed={args.seed}", f"tasks.seed={args.seed}", f"policy.path={model}"]
+    overrides += [f"{section}.family={args.family}" for section in ("tasks", "validation.source", "test.source")]
     with as_file(files("wan_r1") / "assets" / RECIPES[args.quick]) as recipe:
         if (os.cpu_count() or 1) < PROCESSES:
             return run_recipe(load_recipe(recipe, RLRecipe, overrides), as_json=args.json)
@@ -63,7 +72,7 @@ COMMAND = Command(
     summary="see RL beat SFT on held-out mazes, in minutes",
     description="The main job on the shipped small model: judge it on held-out mazes, train it with the trajectory\n"
     "reward, judge it again, print the table and write a run folder with report.html. Needs two cores and no network.",
-    examples=("wan-r1 demo", "wan-r1 demo --quick", "wan-r1 demo --seed 2 --out runs/demo2"),
+    examples=("wan-r1 demo", "wan-r1 demo --quick", "wan-r1 demo --family sokoban --seed 2 --out runs/demo2"),
     add_arguments=_add_arguments,
     run=_run,
 )

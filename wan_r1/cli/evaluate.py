@@ -1,18 +1,20 @@
-"""`wan-r1 evaluate`: how often a policy solves held-out tasks."""
+"""`wan-r1 evaluate`: a policy on held-out tasks, or anyone's videos of a benchmark."""
 
 import argparse
 from pathlib import Path
 
-from wan_r1.cli import evaluate_paths
 from wan_r1.cli.command import DONE, Command, add_json_option, positive
 from wan_r1.cli.console import print_json
+from wan_r1.cli.evaluate_paths import add_paths
+from wan_r1.cli.evaluate_videos import add_videos
 
 __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    evaluate_paths.add_arguments(kinds)
+    add_videos(kinds)
+    add_paths(kinds)
     policy = kinds.add_parser("policy", help="a policy on the tasks of a recipe", allow_abbrev=False)
     policy.add_argument("recipe", metavar="RECIPE", type=Path, help="a recipe of rl or sft; its [test] section counts")
     policy.add_argument("overrides", metavar="section.key=value", nargs="*", help="settings in place of the recipe's")
@@ -23,10 +25,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     policy.add_argument("--num-samples", metavar="K", type=positive, help="videos per task; more than 1 gives pass@k")
     policy.add_argument("--split", choices=["validation", "test"], default="test", help="section of the recipe")
     add_json_option(policy)
+    policy.set_defaults(run_kind=_run_policy)
 
 
 def _run(args: argparse.Namespace) -> int:
-    return evaluate_paths.run(args) if args.kind == "paths" else _run_policy(args)
+    code: int = args.run_kind(args)
+    return code
 
 
 def _run_policy(args: argparse.Namespace) -> int:
@@ -60,11 +64,15 @@ def _run_policy(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    summary="measure a policy on held-out tasks, or videos against a benchmark",
-    description="policy: judge a policy on the held-out tasks of a recipe, with fixed seeds and one fixed sampler:\n"
-    "em (solved by a shortest way), sr (solved), VR-Bench's own metrics, 95 % intervals, pass@k.\n"
-    "paths: judge first-person videos by the way of their camera, as Target-Bench does.",
+    summary="measure how often tasks are solved: by a policy, or in videos",
+    description="Measure how often tasks are solved, with 95 % intervals and pass@k.\n"
+    "  videos  generated videos of VR-Bench levels: its metrics SR, EM, PR, SD, MF, and the rules of the games\n"
+    "  paths   first-person videos by the way of their camera, as Target-Bench does\n"
+    "  policy  a policy on the held-out tasks of a recipe, with fixed seeds and one fixed sampler\n"
+    "wan-r1 evaluate KIND --help explains a kind.",
     examples=(
+        "wan-r1 evaluate videos data/vr_bench/maze out/maze",
+        "wan-r1 evaluate videos data/vr_bench/maze out/maze --tracker csrt --workers 4 --pictures",
         "wan-r1 evaluate paths data/rooms data/rooms/wm_videos",
         "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/maze_tiny/model",
         "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --num-tasks 64 --num-samples 16 --json",

@@ -12,7 +12,7 @@ from wan_r1.errors import DatasetError
 if TYPE_CHECKING:
     from wan_r1.evaluation.paths import PathEvaluation
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_paths"]
 
 DESCRIPTION = """\
 Decode the camera's way from each video and compare it with the reference path of its segment.
@@ -28,7 +28,7 @@ the rest is judged."""
 CONSTANTS = ("official", "defaults", "vipe")
 
 
-def add_arguments(kinds: Any) -> None:
+def add_paths(kinds: Any) -> None:
     """Add the kind `paths` to the kinds of `wan-r1 evaluate`."""
     parser: argparse.ArgumentParser = kinds.add_parser(
         "paths",
@@ -48,9 +48,10 @@ def add_arguments(kinds: Any) -> None:
     parser.add_argument("--horizon", choices=["2s", "4s"], help="the variants of the segments that begin later")
     parser.add_argument("--out", metavar="DIR", type=Path, help="write results.json and a plot of each segment there")
     add_json_option(parser)
+    parser.set_defaults(run_kind=_run)
 
 
-def run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     """Judge, print the tables, write the plots."""
     from wan_r1.evaluation.paths import evaluate_paths
     from wan_r1.metrics.target_bench import DEFAULTS, OFFICIAL, VIPE

@@ -5,7 +5,7 @@ from typing import Any
 
 from wan_r1.cli.command import positive
 
-__all__ = ["add_family_options", "default_frames", "family_settings"]
+__all__ = ["SHORT_FRAMES", "add_family_options", "default_frames", "family_settings"]
 
 SETTINGS = ("level", "skin", "size", "split")
 SHORT_FRAMES = 17
@@ -28,7 +28,7 @@ def add_family_options(parser: argparse.ArgumentParser, default: str | None = No
         help=f"one of: {', '.join(FAMILIES)}",
     )
     parser.add_argument("--level", metavar="L", help="difficulty, for example tiny, easy, medium, hard")
-    parser.add_argument("--skin", metavar="NAME", help="theme of colours and shapes")
+    parser.add_argument("--skin", metavar="NAME", help="theme of colours and shapes, or a skin folder of VR-Bench")
     parser.add_argument("--size", metavar="PX", type=positive, help="longer side in pixels (default: of the level)")
     parser.add_argument("--split", choices=["train", "validation", "test"], help="only layouts of this side")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the stream of tasks")

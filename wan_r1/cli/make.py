@@ -3,19 +3,27 @@
 import argparse
 import csv
 import io
+import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from wan_r1.cli.command import DONE, Command, add_json_option, positive
 from wan_r1.cli.console import Advance, print_json, progress, say
-from wan_r1.cli.family_options import add_family_options, default_frames, family_settings
+from wan_r1.cli.family_options import SHORT_FRAMES, add_family_options, default_frames, family_settings
+from wan_r1.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    from wan_r1.types import Task
 
 __all__ = ["COMMAND"]
 
-METADATA_COLUMNS = ("video", "prompt", "input_image")
+METADATA_COLUMNS = ("video", "prompt", "input_image")  # DiffSynth's
+LAYOUTS = ("flat", "vr-bench")
+
+Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +38,22 @@ class _Job:
     fps: int
     crf: int
     out: Path
+    layout: str
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_family_options(parser)
     parser.add_argument("--num", metavar="N", type=positive, default=8, help="how many tasks")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write to; made if absent")
-    parser.add_argument("--frames", metavar="T", type=positive, help="frames per video, 4n + 1 (default: by size)")
+    parser.add_argument(
+        "--layout", choices=LAYOUTS, default="flat", help="vr-bench puts images/, states/, videos/ into DIR/SKIN/LEVEL"
+    )
+    parser.add_argument(
+        "--frames",
+        metavar="T",
+        type=positive,
+        help="frames per video, 4n + 1 (default: by size; layout vr-bench: at VR-Bench's speed, then rest)",
+    )
     parser.add_argument("--fps", type=positive, default=24, help="frames per second of the files")
     parser.add_argument("--crf", type=int, default=18, help="H.264 quality, 0 (lossless RGB) to 51")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes")
@@ -50,6 +67,8 @@ def _run(args: argparse.Namespace) -> int:
 
     settings = family_settings(args)
     make_family(args.family, **settings)
+    if args.family == "navigation" and args.layout == "vr-bench":
+        raise ConfigError("--layout vr-bench: navigation is no game of VR-Bench; leave the option out")
     if args.frames is not None:
         check_num_frames(args.frames, "--frames")
     jobs = [
@@ -62,21 +81,25 @@ def _run(args: argparse.Namespace) -> int:
             fps=args.fps,
             crf=args.crf,
             out=args.out,
+            layout=args.layout,
         )
         for index in range(args.num)
     ]
     with progress(f"making {args.family} tasks", args.num) as advance:
         rows = _write_all(jobs, args.workers, advance)
-    write_text(args.out / "metadata.csv", _csv(rows))
+    metadata = args.out / "metadata.csv"
+    kept = _other_rows(metadata, rows) if args.layout == "vr-bench" else []
+    write_text(metadata, _csv([*kept, *rows]))
+    folder = args.out if args.family == "navigation" else args.out / _folder(rows[0])
     if args.json:
-        print_json({"out": str(args.out), "num": len(rows), "metadata": str(args.out / "metadata.csv")})
+        print_json({"out": str(args.out), "folder": str(folder), "num": len(rows), "metadata": str(metadata)})
     else:
-        folders = "Benchmark/, wm_videos/" if args.family == "navigation" else "images/, states/, videos/"
-        say(f"wrote {len(rows)} tasks to {args.out}: {folders} and metadata.csv")
+        names = "Benchmark/, wm_videos/" if args.family == "navigation" else "images/, states/, videos/"
+        say(f"wrote {len(rows)} tasks to {folder}: {names}; and {metadata}")
     return DONE
 
 
-def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[tuple[str, str, str]]:
+def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[Row]:
     rows = []
     if workers == 1:
         for job in jobs:
@@ -93,9 +116,10 @@ def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[tuple[s
     return rows
 
 
-def _write_one(job: _Job) -> tuple[str, str, str]:
+def _write_one(job: _Job) -> Row:
     """Write picture, state and video of one task; returns its row of metadata.csv, paths relative to the folder."""
     from wan_r1.tasks import make_family, task_seed
+    from wan_r1.tasks.skin_folders import skin_of
     from wan_r1.tasks.target_bench import write_segment
     from wan_r1.tasks.vr_bench import write_state
     from wan_r1.video import write_image, write_video
@@ -103,21 +127,58 @@ def _write_one(job: _Job) -> tuple[str, str, str]:
     family = make_family(job.family, **job.settings)
     task = family.generate(task_seed(job.seed, job.index))
     size = max(task.first_frame.shape[:2])
-    frames = job.frames or default_frames(size)
-    # VR-Bench counts from 0001.
-    name = f"{task.settings.get('level', job.family)}_{job.index + 1:04d}"
+    level = task.settings.get("level", job.family)
+    name = f"{level}_{job.index + 1:04d}"  # VR-Bench counts from 0001
     if job.family == "navigation":
+        frames = job.frames or default_frames(size)
         film, picture = write_segment(job.out, name, task, frames, fps=job.fps, crf=job.crf)
         return str(film), task.prompt, str(picture)
-    video = family.render(task, task.solution, frames, size)
-    row = (f"videos/{name}.mp4", task.prompt, f"images/{name}.png")
+    video = family.render(task, task.solution, job.frames or _num_frames(job, task, size), size)
+    place = f"{skin_of(task.settings['skin']).name}/{level}/" if job.layout == "vr-bench" else ""
+    row = (f"{place}videos/{name}.mp4", task.prompt, f"{place}images/{name}.png")
     write_image(job.out / row[2], task.first_frame)
     write_video(job.out / row[0], video, fps=job.fps, crf=job.crf)
-    write_state(job.out / "states" / f"{name}.json", task)
+    write_state(job.out / place / "states" / f"{name}.json", task)
     return row
 
 
-def _csv(rows: list[tuple[str, str, str]]) -> str:
+def _num_frames(job: _Job, task: "Task", size: int) -> int:
+    """Frames where the user gives none: in VR-Bench's layout the motion is as slow as VR-Bench's, and a rest follows.
+
+    The small levels have a speed of their own.
+    """
+    from wan_r1.tasks.draw import MOTION_SHARE
+    from wan_r1.tasks.vr_bench.timing import solution_frames
+
+    if job.layout != "vr-bench" or default_frames(size) == SHORT_FRAMES:
+        return default_frames(size)
+    moving = math.ceil((solution_frames(task) - 1) / MOTION_SHARE)
+    return 4 * math.ceil(moving / 4) + 1
+
+
+def _folder(row: Row) -> str:
+    """The folder, relative to metadata.csv, whose videos/ holds the video of a row."""
+    return str(PurePosixPath(row[0]).parent.parent)
+
+
+def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
+    """The rows of other skins and levels that stand in metadata.csv already; those of ours are replaced."""
+    if not metadata.is_file():
+        return []
+    try:
+        with metadata.open(newline="", encoding="utf-8") as file:
+            head, *there = list(csv.reader(file)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{metadata}: cannot be read ({error}); move it away to have it written anew") from error
+    if tuple(head) != METADATA_COLUMNS or any(len(row) != len(METADATA_COLUMNS) for row in there):
+        raise DatasetError(
+            f"{metadata}: expected columns {','.join(METADATA_COLUMNS)} only; move it away to have it written anew"
+        )
+    ours = _folder(rows[0])
+    return [(row[0], row[1], row[2]) for row in there if _folder((row[0], row[1], row[2])) != ours]
+
+
+def _csv(rows: list[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(METADATA_COLUMNS)
@@ -127,14 +188,18 @@ def _csv(rows: list[tuple[str, str, str]]) -> str:
 
 COMMAND = Command(
     summary="make tasks with solver videos",
-    description="Make tasks with their solution as video, in VR-Bench's layout:\n"
+    description="Make tasks with their solution as video, in VR-Bench's formats:\n"
     "  DIR/images/LEVEL_0001.png  DIR/states/LEVEL_0001.json  DIR/videos/LEVEL_0001.mp4  DIR/metadata.csv\n"
+    "--layout vr-bench: DIR/SKIN/LEVEL/{images,states,videos}, several skins and levels beside each other, one\n"
+    "DIR/metadata.csv for all. VR-Bench's own code wants DIR to be .../GAME and knows easy, medium and hard only.\n"
+    "--skin takes a skin folder of VR-Bench too: its pictures or colours, and its words for the prompt.\n"
     "navigation in Target-Bench's: DIR/Benchmark/SEGMENT/  DIR/wm_videos/gt_videos/SEGMENT.mp4  DIR/metadata.csv\n"
     "Task i depends on the seed and i only: the same command writes the same files with any number of workers.",
     examples=(
         "wan-r1 make maze --level tiny --num 100 --seed 0 --out data/train --split train",
         "wan-r1 make navigation --level easy --size 128 --frames 49 --num 50 --out data/rooms",
         "wan-r1 make maze --level hard --num 20 --size 512 --frames 193 --workers 4 --out data/hard",
+        "wan-r1 make sokoban --level easy --num 96 --layout vr-bench --skin skins/sokoban/2 --out data/train/sokoban",
     ),
     add_arguments=_add_arguments,
     run=_run,

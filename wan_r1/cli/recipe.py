@@ -21,8 +21,8 @@ from wan_r1.training.sft import SFTSettings
 
 __all__ = ["SHIPPED", "EvaluationSettings", "RLRecipe", "SFTRecipe", "load_any", "load_recipe", "shipped_folder"]
 
-SHIPPED = "wan-tiny"
-"""As `policy.path`: the small model that comes with the library."""
+SHIPPED = ("wan-tiny", "wan-tiny-games")
+"""As `policy.path`: the small models that come with the library; the first knows mazes, the second all five games."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +124,7 @@ def _check_minutes(minutes: float | None) -> None:
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:
-    """A recipe with the shipped model's name replaced by its folder."""
+    """A recipe with a shipped model's name replaced by its folder."""
     recipe = load(path, schema, overrides)
     return replace(recipe, policy=replace(recipe.policy, path=shipped_folder(recipe.policy.path)))
 
@@ -141,10 +141,10 @@ def load_any(path: Path, overrides: list[str]) -> SFTRecipe | RLRecipe:
 
 
 def shipped_folder(path: str) -> str:
-    """The folder of the shipped model if `path` names it and no such folder is here; else the path as it is."""
-    if path != SHIPPED or Path(path).exists():
+    """The folder of a shipped model if `path` names one and no such folder is here; else the path as it is."""
+    if path not in SHIPPED or Path(path).exists():
         return path
-    folder = Path(str(files("wan_r1"))) / "assets" / SHIPPED
+    folder = Path(str(files("wan_r1"))) / "assets" / path
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: the shipped model is missing from this installation; build it: make tiny")
     return str(folder)

@@ -45,7 +45,7 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
 
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.tracking import tracking
-    from wan_r1.cli.wiring import load_policy, stop_on_interrupt, stopped
+    from wan_r1.cli.wiring import load_policy, save_model, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -66,9 +66,9 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
             return INTERRUPTED
         with policy.weights(weights):
             after = _judge(recipe, policy, scorer, world, "after training")
-            if not world.is_main:
-                return DONE
-            policy.save(run.path / "model")
+            save_model(policy, run, world)
+        if not world.is_main:
+            return DONE
     summary = _finish(recipe, run, before, after, time.monotonic() - began)
     write_page(run.report, [run])
     if as_json:
@@ -106,6 +106,7 @@ def _train(
 ) -> "dict[str, Tensor]":
     """Train, and return the weights that the recipe wants to be judged."""
     from wan_r1.cli.wiring import evaluation_of, reporter
+    from wan_r1.policies.sharding import part_of
     from wan_r1.training.checkpoint import read_checkpoint
     from wan_r1.training.rl import RLTrainer
 
@@ -128,7 +129,7 @@ def _train(
     best = run.checkpoints / "best"
     if recipe.final == "best" and best.is_dir():
         tensors, _ = read_checkpoint(best)
-        return {name: tensors[name].to(value) for name, value in average.items()}
+        return {name: part_of(tensors[name], value) for name, value in average.items()}
     return average
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wan_r1.cli.command import DONE, Command, add_json_option
 from wan_r1.cli.console import print_json
+from wan_r1.cli.reward_options import add_reward_options, chosen_reward
 
 if TYPE_CHECKING:
     from wan_r1.types import Score
@@ -20,17 +21,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="FIRST.png", type=Path, help="first picture (default: ../images/STEM.png beside the state)"
     )
-    parser.add_argument("--reward", metavar="NAME", default="trajectory", help="a reward, or your own module:function")
+    add_reward_options(parser)
     add_json_option(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from wan_r1.config import pick
-    from wan_r1.rewards import REWARDS
     from wan_r1.tasks.vr_bench import read_state
     from wan_r1.video import read_video
 
-    reward = pick(REWARDS, args.reward, "--reward", own_code=True)
+    reward = chosen_reward(args)
     score = reward(read_state(args.state, args.image), read_video(args.video))
     print_json(plain_score(score), indent=None if args.json else 2)
     return DONE
@@ -53,6 +52,7 @@ COMMAND = Command(
     examples=(
         "wan-r1 score out/easy_0001.mp4 --state data/states/easy_0001.json",
         "wan-r1 score out/a.mp4 --state easy_0001.json --image easy_0001.png --json",
+        "wan-r1 score out/a.mp4 --state easy_0001.json --reward learned --set path=judge.safetensors",
     ),
     add_arguments=_add_arguments,
     run=_run,

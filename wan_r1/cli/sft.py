@@ -39,7 +39,7 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
     from wan_r1.cli.tracking import tracking
-    from wan_r1.cli.wiring import load_policy, stop_on_interrupt, stopped
+    from wan_r1.cli.wiring import load_policy, save_model, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -60,11 +60,11 @@ def _run(args: argparse.Namespace) -> int:
             weights = _train(recipe, policy, scorer, run, world, trackers, asked, args.resume)
         if stopped(asked, run, world):
             return INTERRUPTED
+        with policy.weights(weights):
+            save_model(policy, run, world)
+            summary = _judge(recipe, policy, scorer, run, world, began)
         if not world.is_main:
             return DONE
-        with policy.weights(weights):
-            policy.save(run.path / "model")
-            summary = _judge(recipe, policy, scorer, run, began)
     write_page(run.report, [run])
     if args.json:
         print_json(summary)
@@ -120,17 +120,20 @@ def _train(
 
 
 def _judge(
-    recipe: "SFTRecipe", policy: "WanPolicy", scorer: "ScorePool", run: "RunFolder", began: float
+    recipe: "SFTRecipe", policy: "WanPolicy", scorer: "ScorePool", run: "RunFolder", world: "World", began: float
 ) -> dict[str, Any]:
-    """The policy on the test tasks: summary.json and videos; empty without test tasks."""
+    """The policy on the test tasks: summary.json and videos; empty without test tasks and in other processes."""
     from wan_r1.cli.comparison import plain_sampler, save_outcomes, save_videos, side_numbers
     from wan_r1.cli.wiring import evaluate_with
     from wan_r1.runs import write_json
 
     if not recipe.test.num_tasks:
         return {}
-    say(f"evaluating on {recipe.test.num_tasks} held-out tasks")
-    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks)
+    if world.is_main:
+        say(f"evaluating on {recipe.test.num_tasks} held-out tasks")
+    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks, world=world)
+    if not world.is_main:
+        return {}
     tasks = recipe.test.source.tasks(0, recipe.test.num_tasks)
     sampler = plain_sampler(recipe.test.sampler)
     summary = {

@@ -22,7 +22,16 @@ from wan_r1.rollout import Scorer
 from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import has_checkpoint, load_parameters, read_checkpoint, without_prefix
 
-__all__ = ["evaluate_with", "evaluation_of", "load_policy", "load_weights", "reporter", "stop_on_interrupt", "stopped"]
+__all__ = [
+    "evaluate_with",
+    "evaluation_of",
+    "load_policy",
+    "load_weights",
+    "reporter",
+    "save_model",
+    "stop_on_interrupt",
+    "stopped",
+]
 
 NOTED = ("loss", "reward/mean", "rollout/em", "validation/em")
 """Metrics that the progress line shows."""
@@ -47,6 +56,12 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
     tensors, _ = read_checkpoint(folder)
     weights: Mapping[str, Tensor] = without_prefix("average", tensors) or tensors
     load_parameters(policy.trainable_parameters(), weights, folder)
+
+
+def save_model(policy: WanPolicy, run: RunFolder, world: World) -> None:
+    """Write the policy to RUN/model; a sharded one is put together by all processes."""
+    if world.is_main or policy.config.sharding != "none":
+        policy.save(run.path / "model")
 
 
 def evaluate_with(
@@ -75,7 +90,10 @@ def evaluation_of(
         result = evaluate_with(policy, scorer, settings, keep=trackers.num_shown, world=world)
         trackers.show(result.rollouts)
         interval = proportion(int(result.em[:, 0].sum()), len(result.em))
-        return {**result.numbers, "em_low": interval.low, "em_high": interval.high}
+        numbers = {**result.numbers, "em_low": interval.low, "em_high": interval.high}
+        turns = settings.source.families
+        by_family = {f"em_{name}": float(result.em[turn :: len(turns)].mean()) for turn, name in enumerate(turns)}
+        return numbers | (by_family if len(turns) > 1 else {})
 
     return evaluate
 

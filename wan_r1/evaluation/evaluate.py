@@ -60,10 +60,13 @@ def evaluate_policy(
 ) -> Evaluation:
     """Sample `num_samples` videos for each task, each with its own start noise, and judge them.
 
-    Several processes share the tasks; every one gets all numbers, and the videos of its own tasks.
+    Several processes share the tasks; every one gets all numbers, and the videos of its own tasks. All sample equally
+    many videos, as sharded weights ask for; tasks that come twice count once.
     """
     world = world or World()
-    mine = range(world.rank * len(tasks) // world.size, (world.rank + 1) * len(tasks) // world.size)
+    share = -(-len(tasks) // world.size)
+    first = min(world.rank * share, len(tasks))
+    mine = range(min(first, len(tasks) - share), min(first + share, len(tasks)))
     batches = collect(
         policy,
         tasks[mine.start : mine.stop],
@@ -76,9 +79,9 @@ def evaluate_policy(
         first_task=mine.start,
         keep="result",
     )
-    scores = world.gather_items([score for batch in batches for score in batch.scores])
-    verdicts = [score.verdict for score in scores]
-    shape = (len(tasks), num_samples)
+    again = (first - mine.start) * num_samples
+    scores = world.gather_items([score for batch in batches for score in batch.scores][again:])
+    verdicts, shape = [score.verdict for score in scores], (len(tasks), num_samples)
     em = np.asarray([v is not None and v.optimal for v in verdicts]).reshape(shape)
     sr = np.asarray([v is not None and v.solved for v in verdicts]).reshape(shape)
     progress = np.asarray([0.0 if v is None else v.progress for v in verdicts]).reshape(shape)

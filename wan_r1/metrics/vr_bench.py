@@ -23,6 +23,7 @@ from wan_r1.types import Box
 __all__ = [
     "CLI",
     "SCRIPT",
+    "FidelityMeter",
     "VRBenchOptions",
     "VRBenchResult",
     "exact_match",
@@ -219,22 +220,52 @@ def maze_fidelity(
     """
     if video.ndim != 4 or video.shape[3] != 3 or video.dtype != np.uint8:
         raise VideoError(f"video: must be [T, H, W, 3] uint8; got {video.shape} {video.dtype}")
-    _check_points("agent", agent)
-    height, width = video.shape[1:3]
-    start_px = _scaled_box(start, render_size, (width, height))
-    still = np.ones((height, width), dtype=bool)
-    for box in (start_px, _scaled_box(goal, render_size, (width, height))):
-        _mask(still, box)
-    first = _grey(video[0])
-    agent_px = agent * np.array([width, height], dtype=np.float64)
-    shares = []
-    for index in range(options.fidelity_frame_step, len(video), options.fidelity_frame_step):
-        x, y = agent_px[int(index / len(video) * (len(agent) - 1))]
-        background = still.copy()
-        _mask(background, (int(x - start_px[2] / 2), int(y - start_px[3] / 2), *start_px[2:]))
-        changed = np.abs(_grey(video[index]) - first)[background] > options.fidelity_grey_levels
-        shares.append(1.0 - float(changed.mean()) if changed.size else 1.0)
-    return float(np.mean(shares)) if shares else 0.0
+    meter = FidelityMeter(agent, start, goal, render_size, options, num_frames=len(video))
+    for index in range(0, len(video), options.fidelity_frame_step):
+        meter.add(index, video[index])
+    return meter.fidelity
+
+
+class FidelityMeter:
+    """MF of a video that comes frame by frame: frame 0 first, then every `fidelity_frame_step`-th."""
+
+    def __init__(
+        self,
+        agent: Points,
+        start: Box,
+        goal: Box,
+        render_size: tuple[int, int],
+        options: VRBenchOptions = CLI,
+        num_frames: int | None = None,
+    ) -> None:
+        """As `maze_fidelity`; num_frames: of the video, by default as many as the agent's path has."""
+        _check_points("agent", agent)
+        self._agent, self._boxes, self._render_size, self._options = agent, (start, goal), render_size, options
+        self._num_frames = num_frames or len(agent)
+        self._shares: list[float] = []
+        self._first = np.zeros((0, 0), np.int16)
+        self._still = np.zeros((0, 0), np.bool_)
+        self._start_px = (0, 0, 0, 0)
+
+    @property
+    def fidelity(self) -> float:
+        """MF of the frames so far; 0 without any to look at."""
+        return float(np.mean(self._shares)) if self._shares else 0.0
+
+    def add(self, index: int, frame: NDArray[np.uint8]) -> None:
+        """Look at frame [H, W, 3] uint8 RGB number `index`."""
+        grey, size = _grey(frame), (frame.shape[1], frame.shape[0])
+        if index == 0:
+            boxes = [_scaled_box(box, self._render_size, size) for box in self._boxes]
+            self._first, self._still, self._start_px = grey, np.ones(grey.shape, dtype=bool), boxes[0]
+            for box in boxes:
+                _mask(self._still, box)
+            return
+        x, y = self._agent[int(index / self._num_frames * (len(self._agent) - 1))] * np.array(size, dtype=np.float64)
+        background, (width, height) = self._still.copy(), self._start_px[2:]
+        _mask(background, (int(x - width / 2), int(y - height / 2), width, height))
+        changed = np.abs(grey - self._first)[background] > self._options.fidelity_grey_levels
+        self._shares.append(1.0 - float(changed.mean()) if changed.size else 1.0)
 
 
 def _grey(frame: NDArray[np.uint8]) -> NDArray[np.int16]:

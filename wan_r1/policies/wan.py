@@ -11,12 +11,13 @@ With two experts, `transformer` works from sigma 1 down to boundary_ratio and `t
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -30,6 +31,7 @@ from wan_r1.policies.frame_time import use_frame_timesteps
 from wan_r1.policies.guidance import guide
 from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, load_lora, merged_state, save_lora
 from wan_r1.policies.policy import Condition
+from wan_r1.policies.sharding import anywhere, exchange, gather_whole, part_of, shard
 from wan_r1.policies.text import TextEmbedder
 from wan_r1.types import Task
 
@@ -68,6 +70,8 @@ class WanConfig:
     "used with train = lora"
     train_experts: Literal["both", "high_noise", "low_noise"] = "both"
     "for folders with two experts: an early window of stochastic steps lies in the high-noise expert"
+    sharding: Literal["none", "fsdp2"] = "none"
+    "fsdp2 spreads the weights of the transformers over the processes of torchrun; none keeps all in each"
     gradient_checkpointing: bool = False
     "recomputes activations in the backward pass: less memory, a third more time"
 
@@ -98,18 +102,21 @@ class WanPolicy:
         self.device = device
         self.shift = folder.shift()
         self._codec = VideoCodec(folder.load("vae", DTYPES[config.vae_dtype]).to(device), config.vae_batch_size)
+        self._sharded = config.sharding == "fsdp2"
         compute = DTYPES[config.dtype]
         stored = torch.float32 if config.train == "full" else compute
         names = [part for part in ("transformer", "transformer_2") if part in folder.parts]
-        self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(device) for name in names}
+        place = torch.device("cpu") if self._sharded else device  # sharded weights go there block by block
+        self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(place) for name in names}
         if self.kind == "ti2v":
             for module in self._experts.values():
                 use_frame_timesteps(module)
-        self._network: dict[str, Callable[..., Any]] = dict(self._experts)
         self._reference: dict[str, Tensor] = {}
         self._check_sizes()
         self._conditioner = self._make_conditioner()
         self._prepare_training()
+        for module in self._experts.values() if self._sharded else ():
+            shard(module, device)
 
     # What the folder says.
 
@@ -177,20 +184,26 @@ class WanPolicy:
         """One pass; each row goes to the expert of its timestep."""
         ratio = self.folder.boundary_ratio
         high = timesteps >= ratio * NUM_TRAIN_TIMESTEPS if ratio is not None else timesteps >= 0
-        if bool(high.all()) or not bool(high.any()):
-            name = "transformer" if bool(high.all()) else "transformer_2"
-            return self._run(name, latents, timesteps, text, image_tokens)
         rows = {"transformer": high.nonzero()[:, 0], "transformer_2": (~high).nonzero()[:, 0]}
-        parts = [self._run(name, latents[i], timesteps[i], text[i], image_tokens[i]) for name, i in rows.items()]
-        order = torch.cat(list(rows.values())).argsort()
-        return torch.cat(parts)[order]
+        needed = [name for name, index in rows.items() if len(index)]
+        if self._sharded and len(self._experts) > 1:  # sharded experts run in all processes together
+            needed = anywhere(needed, list(rows), self.device)
+        if len(needed) == 1:
+            return self._run(needed[0], latents, timesteps, text, image_tokens)
+        parts = []
+        for name, index in rows.items():
+            # An expert that only other processes need runs on one row, which is cut off.
+            taken = index if len(index) else index.new_zeros(1)
+            part = self._run(name, latents[taken], timesteps[taken], text[taken], image_tokens[taken])
+            parts.append(part[: len(index)])
+        return torch.cat(parts)[torch.cat(list(rows.values())).argsort()]
 
     def _run(self, name: str, latents: Tensor, timesteps: Tensor, text: Tensor, image_tokens: Tensor) -> Tensor:
         compute = DTYPES[self.config.dtype]
         if self.kind == "ti2v":
             timesteps = timesteps[:, None] * self.free_mask.view(1, -1)
         with torch.autocast(self.device.type, dtype=compute, enabled=compute != torch.float32):
-            predicted: Tensor = self._network[name](
+            predicted: Tensor = self._experts[name](
                 hidden_states=latents.to(compute),
                 timestep=timesteps,
                 encoder_hidden_states=text.to(compute),
@@ -243,11 +256,6 @@ class WanPolicy:
             if any(parameter.requires_grad for parameter in module.parameters())
         }
 
-    def wrap(self, prepare: Callable[[nn.Module], Callable[..., Any]]) -> None:
-        """Calls the trained experts through `prepare(module)` (accelerate, DDP); parameters keep their names."""
-        for name, module in self.trained_modules().items():
-            self._network[name] = prepare(module)
-
     @contextmanager
     def weights(self, values: Mapping[str, Tensor]) -> Iterator[None]:
         """Trainable parameters replaced by others of the same names (an average, an earlier model) within a block."""
@@ -255,14 +263,12 @@ class WanPolicy:
         if values.keys() != parameters.keys():
             odd = sorted(values.keys() ^ parameters.keys())[:3]
             raise ConfigError(f"weights: names differ from the trainable parameters, for example {odd}")
-        kept = {name: parameter.data for name, parameter in parameters.items()}
-        for name, parameter in parameters.items():
-            parameter.data = values[name].to(parameter)
+        kept = {name: exchange(parameter, values[name]) for name, parameter in parameters.items()}
         try:
             yield
         finally:
             for name, parameter in parameters.items():
-                parameter.data = kept[name]
+                exchange(parameter, kept[name])
 
     @torch.no_grad()
     def reset(self, seed: int) -> None:
@@ -271,7 +277,8 @@ class WanPolicy:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 fresh = type(module).from_config(module.config)  # type: ignore[attr-defined]
-            module.load_state_dict(fresh.state_dict())
+            for name, tensor in module.state_dict().items():
+                tensor.copy_(part_of(fresh.state_dict()[name], tensor))
 
     def keep_reference(self) -> None:
         """Copies the trainable parameters for `reference`; needed once before training all weights."""
@@ -297,24 +304,40 @@ class WanPolicy:
         target = Path(folder)
         if target.resolve() == self.folder.path.resolve():
             raise CheckpointError(f"{target}: is the folder that the policy was loaded from; save to another one")
-        experts = {name: merged_state(module) for name, module in self._experts.items()}
-        self.folder.write(target, experts, DTYPES[dtype] if dtype else None)
+        if self._sharded:
+            self._save_whole(lambda policy: policy.save(target, dtype))
+        else:
+            experts = {name: merged_state(module) for name, module in self._experts.items()}
+            self.folder.write(target, experts, DTYPES[dtype] if dtype else None)
         return target
 
     def save_lora(self, folder: Path | str) -> Path:
         """Writes the adapters as files for diffusers' `load_lora_weights`."""
         if self.config.train != "lora":
             raise ConfigError(f"save_lora: train = {self.config.train!r}, so there is no adapter; use save")
-        for name, module in self.trained_modules().items():
-            save_lora(module, Path(folder), name)
+        if self._sharded:
+            self._save_whole(lambda policy: policy.save_lora(folder))
+        else:
+            for name, module in self.trained_modules().items():
+                save_lora(module, Path(folder), name)
         return Path(folder)
 
     def load_lora(self, folder: Path | str) -> None:
         """Puts adapters that `save_lora` wrote into this policy; rank and targets must be the same."""
         if self.config.train != "lora":
             raise ConfigError(f"load_lora: train = {self.config.train!r}; load the policy with train = 'lora'")
+        if self._sharded:
+            raise ConfigError("load_lora: not into a sharded policy; without sharding, save a merged folder to load")
         for name, module in self.trained_modules().items():
             load_lora(module, Path(folder), name)
+
+    def _save_whole(self, save: Callable[["WanPolicy"], Path]) -> None:
+        """Puts this policy together on the CPU of process 0, which saves it; every process must call this."""
+        weights = gather_whole(self.trainable_parameters())
+        if dist.get_rank() == 0:
+            policy = replace(self.config, sharding="none").load()
+            with policy.weights(weights):
+                save(policy)
 
     # Setting up.
 

@@ -1,5 +1,8 @@
 """Draw paths and tracks on videos [T, H, W, 3] uint8, for people to look at."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.types import Path
 from wan_r1.video import check_video
 
-__all__ = ["SOLUTION_RGB", "TRACK_RGB", "draw_line", "draw_track", "enlarge", "path_points"]
+__all__ = ["SOLUTION_RGB", "TRACK_RGB", "draw_line", "draw_paths", "draw_track", "enlarge", "path_points"]
 
 SOLUTION_RGB = (120, 120, 130)
 TRACK_RGB = (200, 30, 200)
@@ -15,6 +18,8 @@ HALO_RGB = (255, 255, 255)
 SUBPIXEL_BITS = 4
 LINE_SHARE = 1 / 80
 """Line width as a share of the longer side."""
+PICTURE_PX = 480
+"""Longer side of pictures of small videos with paths."""
 
 
 def enlarge(video: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
@@ -46,6 +51,22 @@ def draw_track(video: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray
         if np.isfinite(points[index]).all():
             _ring(frame, points[index], TRACK_RGB)
     return frames
+
+
+def draw_paths(
+    frame: NDArray[np.uint8], references: Sequence[NDArray[np.floating[Any]]], path: NDArray[np.floating[Any]]
+) -> NDArray[np.uint8]:
+    """A frame [H, W, 3], enlarged if small, with reference paths (wide, grey) and one path [N, 2] on top (violet).
+
+    Paths are in image units; a ring marks where the path ends.
+    """
+    picture: NDArray[np.uint8] = enlarge(frame[None], PICTURE_PX)[0].copy()
+    for reference in references:
+        line = [_pixels(picture, reference.astype(np.float32)).reshape(-1, 1, 2)]
+        cv2.polylines(picture, line, False, SOLUTION_RGB, 4 * _width(picture), cv2.LINE_AA, SUBPIXEL_BITS)
+    _polyline(picture, path.astype(np.float32), TRACK_RGB, thin=True)
+    _ring(picture, path[-1].astype(np.float32), TRACK_RGB)
+    return picture
 
 
 def path_points(path: Path) -> NDArray[np.float32]:

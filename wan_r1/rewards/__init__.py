@@ -3,16 +3,19 @@
 from typing import Any
 
 from wan_r1.rewards.embedding import EmbeddingReward
+from wan_r1.rewards.learned import LearnedReward
 from wan_r1.rewards.mix import MixReward
 from wan_r1.rewards.pool import ScorePool, score_all
 from wan_r1.rewards.pose import NavigationReward, PoseReward
 from wan_r1.rewards.reward import Reward
 from wan_r1.rewards.trajectory import SparseReward, TrajectoryReward
+from wan_r1.rewards.vlm import VLMReward
 from wan_r1.rewards.vr_bench import PaperReward
 
 __all__ = [
     "REWARDS",
     "EmbeddingReward",
+    "LearnedReward",
     "MixReward",
     "NavigationReward",
     "PaperReward",
@@ -21,6 +24,7 @@ __all__ = [
     "ScorePool",
     "SparseReward",
     "TrajectoryReward",
+    "VLMReward",
     "score_all",
 ]
 
@@ -31,5 +35,7 @@ REWARDS: dict[str, Any] = {
     "embedding": EmbeddingReward,
     "pose": PoseReward,
     "navigation": NavigationReward,
+    "vlm": VLMReward,
+    "learned": LearnedReward,
 }
 """Every reward by the name that recipes and the command line use; calling an entry makes the reward."""

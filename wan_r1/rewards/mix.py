@@ -1,12 +1,13 @@
 """A weighted mixture of rewards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.rewards.reward import Reward
+from wan_r1.rewards.reward import Reward, score_each
 from wan_r1.types import Score, Task
 
 __all__ = ["MixReward"]
@@ -32,7 +33,14 @@ class MixReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8."""
-        scores = {name: reward(task, video) for name, reward in self.rewards.items()}
+        return self._mixed({name: reward(task, video) for name, reward in self.rewards.items()})
+
+    def score_many(self, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
+        """One score for each video; each reward gets all videos at once, if it has a use for that."""
+        each = {name: score_each(reward, tasks, videos) for name, reward in self.rewards.items()}
+        return [self._mixed({name: scores[i] for name, scores in each.items()}) for i in range(len(tasks))]
+
+    def _mixed(self, scores: dict[str, Score]) -> Score:
         parts = {f"{name}.{part}": value for name, score in scores.items() for part, value in score.parts.items()}
         value = sum(self.weights[name] * score.value for name, score in scores.items())
         verdicts = (score.verdict for score in scores.values() if score.verdict is not None)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, RewardServerError
-from wan_r1.rewards.reward import Reward
+from wan_r1.rewards.reward import Reward, score_each
 from wan_r1.types import Score, Task
 
 __all__ = ["ScorePool", "score_all"]
@@ -79,7 +79,7 @@ class ScorePool:
         try:
             with _without_main():
                 parts = [
-                    self._executor.submit(_score_part, self._reward, list(tasks[where]), list(videos[where]))
+                    self._executor.submit(score_each, self._reward, list(tasks[where]), list(videos[where]))
                     for where in _slices(len(tasks), self._workers * PARTS_PER_WORKER)
                 ]
         except BrokenProcessPool as error:
@@ -100,14 +100,10 @@ def _prepare_worker() -> None:
     cv2.setNumThreads(1)
 
 
-def _score_part(reward: Reward, tasks: Sequence[Task], videos: Videos) -> list[Score]:
-    return [reward(task, video) for task, video in zip(tasks, videos, strict=True)]
-
-
 def _finish(whole: "Future[list[Score]]", reward: Reward, tasks: Sequence[Task], videos: Videos) -> None:
     whole.set_running_or_notify_cancel()
     try:
-        whole.set_result(_score_part(reward, tasks, videos))
+        whole.set_result(score_each(reward, tasks, list(videos)))
     except Exception as error:
         whole.set_exception(error)
 

@@ -1,13 +1,14 @@
 """The protocol that every reward implements."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.types import Score, Task
 
-__all__ = ["Reward"]
+__all__ = ["BatchReward", "Reward", "score_each"]
 
 
 class Reward(Protocol):
@@ -16,3 +17,20 @@ class Reward(Protocol):
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8. A bad video gets a low score; only a broken program raises."""
         ...
+
+
+@runtime_checkable
+class BatchReward(Protocol):
+    """A reward that is faster on many videos than on one at a time, because it waits for others; the scores are the
+    same."""
+
+    def score_many(self, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
+        """One Score for each video, in order."""
+        ...
+
+
+def score_each(reward: Reward, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
+    """One Score for each video, in this process: all at once if the reward can, else one after the other."""
+    if isinstance(reward, BatchReward):
+        return reward.score_many(tasks, videos)
+    return [reward(task, video) for task, video in zip(tasks, videos, strict=True)]

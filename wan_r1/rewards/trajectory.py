@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.fidelity import FidelityCheck, SceneFacts
 from wan_r1.rewards.route import route_of, way_gone
+from wan_r1.rewards.unseen import too_small, unseen
 from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.types import Score, Task, Track, Verdict
@@ -66,6 +67,8 @@ class TrajectoryReward:
 
     def __call__(self, task: Task, video: Video) -> Score:
         """Score of video [T, H, W, 3] uint8 of a task of any game family."""
+        if too_small(task, video):
+            return self.score(task, unseen(task, len(video)), SceneFacts(fidelity=0.0, violations=()))
         observation = self.tracker.observe(video, task)
         facts = self.scene(observation, task)
         return self.score(task, observation.track, facts)

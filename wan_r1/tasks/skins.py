@@ -4,9 +4,18 @@ from dataclasses import dataclass, field
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["HELD_OUT_SKINS", "SKINS", "TRAIN_SKINS", "Look", "Skin", "skin_named"]
+__all__ = ["HELD_OUT_SKINS", "SKINS", "TRAIN_SKINS", "Look", "Skin", "Texture", "skin_named"]
 
 RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Texture:
+    """A picture of a thing, as a skin folder holds it: bytes of [height, width, 4] uint8 RGBA."""
+
+    rgba: bytes = field(repr=False)
+    height: int
+    width: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,7 +23,7 @@ class Look:
     """How one thing is drawn on its cell: a shape in a colour, an optional second colour, and a texture."""
 
     shape: str
-    """tile, disk, ring, diamond, triangle, square or star; see tasks/draw.py."""
+    """tile, disk, ring, diamond, triangle, square, star or picture; see tasks/draw.py."""
     color: RGB
     accent: RGB | None = None
     """Colour of the texture marks, the gridline of a tile, or the eye of a sprite."""
@@ -24,6 +33,8 @@ class Look:
     """Size of the shape as a share of the cell."""
     word: str = ""
     """What a prompt calls it, for example "red circle"."""
+    picture: Texture | None = None
+    """Shown instead of a shape; on a tile, `color` shows where the picture is transparent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,5 +231,5 @@ HELD_OUT_SKINS = ("candy", "slate")
 def skin_named(name: str) -> Skin:
     """The theme of this name; ConfigError with the known names otherwise."""
     if name not in SKINS:
-        raise ConfigError(f"skin {name!r}: unknown; known skins are {', '.join(SKINS)}")
+        raise ConfigError(f"skin {name!r}: unknown; known skins are {', '.join(SKINS)}; give a skin folder by its path")
     return SKINS[name]

@@ -7,7 +7,7 @@ a ring around it. It is 1 for a perfect instance and at most 0 where only backgr
 of the same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -83,19 +83,30 @@ class SpriteTracker:
         """Track of the task's objects in video [T, H, W, 3] uint8; any size and length."""
         return self.observe(video, task).track
 
+    def track(self, parts: Iterable[Video], task: Task) -> Track:
+        """The same for a video that comes in parts [t, H, W, 3] uint8."""
+        return self.observe_parts(parts, task).track
+
     def observe(self, video: Video, task: Task) -> Observation:
         """Track and scene changes in one pass; memory beside the video does not grow with its pixels."""
-        check_video(video)
+        return self.observe_parts([video], task)
+
+    def observe_parts(self, parts: Iterable[Video], task: Task) -> Observation:
+        """The same for a video that comes in parts [t, H, W, 3] uint8, of which one is held at a time."""
         if not task.objects:
             raise TrackingError(f"task of family {task.family}: it has no objects to track")
-        scene = make_scene(task, video.shape[1], video.shape[2])
         found: list[dict[str, Found]] = []
-        changes, lights = [], []
-        for first in range(0, len(video), CHUNK):
-            part, changed, light = self._observe_chunk(video[first : first + CHUNK], scene)
-            found += part
-            changes.append(changed)
-            lights.append(light)
+        changes, lights, scene = [], [], None
+        for part in parts:
+            check_video(part)
+            scene = scene or make_scene(task, part.shape[1], part.shape[2])
+            for first in range(0, len(part), CHUNK):
+                instances, changed, light = self._observe_chunk(part[first : first + CHUNK], scene)
+                found += instances
+                changes.append(changed)
+                lights.append(light)
+        if scene is None:
+            raise TrackingError("a video without any part; it needs at least one frame")
         track = link_instances(found, task, scene.alike, scene.size)
         return Observation(track=track, changes=np.concatenate(changes), light=np.concatenate(lights))
 

@@ -1,5 +1,6 @@
 """The protocol that every tracker implements."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -15,4 +16,8 @@ class Tracker(Protocol):
 
     def __call__(self, video: NDArray[np.uint8], task: Task) -> Track:
         """Track of the task's objects in video [T, H, W, 3] uint8. What is not found is `seen = False`."""
+        ...
+
+    def track(self, parts: Iterable[NDArray[np.uint8]], task: Task) -> Track:
+        """The same for a video that comes in parts [t, H, W, 3] uint8, so that it may be longer than the memory."""
         ...

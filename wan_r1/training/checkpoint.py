@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wan_r1.errors import CheckpointError
+from wan_r1.policies.sharding import part_of
 
 __all__ = [
     "has_checkpoint",
@@ -111,7 +112,7 @@ def load_parameters(parameters: Mapping[str, Tensor], stored: Mapping[str, Tenso
             "take the policy and the adapter settings that the checkpoint was made with"
         )
     for name, parameter in parameters.items():
-        parameter.copy_(stored[name])
+        parameter.copy_(part_of(stored[name], parameter))
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
@@ -127,9 +128,12 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_state` gave."""
+    """Put back what `optimizer_state` gave, whole; sharded parameters take their part."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        parameter = parameters[int(index)]
+        fits = tensor.shape == parameter.shape
+        state.setdefault(int(index), {})[name] = part_of(tensor, parameter) if fits else tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

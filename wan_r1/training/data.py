@@ -17,7 +17,8 @@ from wan_r1.distributed import World
 from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
-from wan_r1.tasks import family_of, make_family, make_tasks
+from wan_r1.tasks import family_of, make_tasks
+from wan_r1.types import Path as Way
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
 
@@ -30,14 +31,22 @@ Progress = Callable[[str, int, int], None]
 class TaskSource:
     """A stream of tasks: task i depends on the seed and i only."""
 
-    family: str = "maze"
+    family: str | tuple[str, ...] = "maze"
+    "one family, or several that take turns"
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
-    "settings of the family, for example level, skin, split"
+    "settings of the family, for example level, skin, split; those of several families must suit all"
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the families, in their turns."""
+        return (self.family,) if isinstance(self.family, str) else self.family
 
     def tasks(self, first: int, num: int) -> list[Task]:
-        """Tasks first .. first + num - 1."""
-        return make_tasks(self.family, self.seed, num, start=first, **self.settings)
+        """Tasks first .. first + num - 1; of F families, task i is number i // F of family i % F."""
+        families, turns = self.families, len(self.families)
+        numbers = [divmod(index, turns) for index in range(first, first + num)]
+        return [make_tasks(families[turn], self.seed, 1, start=at, **self.settings)[0] for at, turn in numbers]
 
     def videos(self, tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
         """Videos [B, T, H, W, 3] to learn these tasks from: their solutions."""
@@ -48,24 +57,29 @@ class TaskSource:
 class Demonstrations(TaskSource):
     """Videos of a demonstrator at work on a stream of tasks."""
 
-    wrong_turns: float = 0.0
-    "chance of a wrong turn at each junction; 0 shows solutions. Videos found in the world are not all of experts"
+    wrong_turns: float | dict[str, float] = 0.0
+    "chance of a wrong turn at each junction, or one for each family; 0 shows solutions."
 
     def __post_init__(self) -> None:
-        if not 0 <= self.wrong_turns < 1:
-            raise ConfigError(f"data: wrong_turns = {self.wrong_turns} must lie in [0, 1)")
+        for family in self.families:
+            if not 0 <= self.chance(family) < 1:
+                raise ConfigError(f"data: wrong_turns = {self.wrong_turns} must lie in [0, 1)")
+
+    def chance(self, family: str) -> float:
+        """The chance of a wrong turn in a family."""
+        return self.wrong_turns.get(family, 0.0) if isinstance(self.wrong_turns, dict) else self.wrong_turns
 
     def videos(self, tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
         """Videos [B, T, H, W, 3] of these tasks. ConfigError if the family has no demonstrator that errs."""
-        if not self.wrong_turns:
-            return solver_videos(tasks, num_frames, size)
-        errant = getattr(make_family(self.family, **self.settings), "errant_walk", None)
-        if errant is None:
-            raise ConfigError(f"data: wrong_turns = {self.wrong_turns}: {self.family} has expert demonstrations only")
-        ways = [errant(task, self.wrong_turns) for task in tasks]
-        return np.stack(
-            [family_of(task).render(task, way, num_frames, size) for task, way in zip(tasks, ways, strict=True)]
-        )
+        return np.stack([family_of(task).render(task, self._way(task), num_frames, size) for task in tasks])
+
+    def _way(self, task: Task) -> Way:
+        chance = self.chance(task.family)
+        errant = getattr(family_of(task), "errant_walk", None)
+        if chance and errant is None:
+            raise ConfigError(f"data: wrong_turns = {chance}: {task.family} has expert demonstrations only")
+        way: Way = errant(task, chance) if chance and errant is not None else task.solution
+        return way
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,8 +228,8 @@ def _examples(
     videos = source.videos(tasks, config.num_frames, max(config.height, config.width))
     if videos.shape[2:4] != (config.height, config.width):
         raise ConfigError(
-            f"tasks of {source.family!r} are {videos.shape[2]} x {videos.shape[3]} px at this size, the policy makes "
-            f"{config.height} x {config.width}; set policy.height and policy.width"
+            f"tasks of {', '.join(source.families)} are {videos.shape[2]} x {videos.shape[3]} px at this size, "
+            f"the policy makes {config.height} x {config.width}; set policy.height and policy.width"
         )
     return [task.prompt for task in tasks], videos
 

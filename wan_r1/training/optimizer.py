@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.policies.sharding import whole
 from wan_r1.training.muon import Muon
 
 __all__ = ["OptimizerSettings", "update_average"]
@@ -41,6 +43,11 @@ class OptimizerSettings:
     def build(self, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser over these parameters."""
         values = list(parameters.values())
+        if self.name == "muon" and any(isinstance(value, DTensor) for value in values):
+            raise ConfigError(
+                "optimizer: muon needs whole matrices, and policy.sharding cuts them; "
+                "take optimizer.name=adamw, or policy.sharding=none"
+            )
         if self.name == "muon":
             return Muon(values, self.learning_rate, self.scalar_learning_rate, weight_decay=self.weight_decay)
         if self.name == "sgd":
@@ -66,7 +73,7 @@ class OptimizerSettings:
 
     def apply(self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], factor: float) -> float:
         """Clip the gradients, step with the rate times `factor`, clear the gradients; returns the gradient norm."""
-        norm = torch.nn.utils.clip_grad_norm_(list(parameters.values()), self.max_gradient_norm)
+        norm = whole(torch.nn.utils.clip_grad_norm_(list(parameters.values()), self.max_gradient_norm))
         if not torch.isfinite(norm):
             raise ConfigError(
                 f"optimizer: the gradient norm is {float(norm)}, and a step would destroy the weights; "

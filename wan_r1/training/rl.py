@@ -20,6 +20,7 @@ from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import SamplerSettings
+from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
@@ -169,6 +170,11 @@ class RLTrainer:
 
     def _start(self) -> _State:
         self.settings.noises(self.algorithm.sampler)  # refuses a group of equal videos before anything is made
+        if self.settings.buffer.steps and self.policy.config.sharding != "none":
+            raise ConfigError(
+                f"rl.buffer.steps = {self.settings.buffer.steps}: processes that share weights must train on equally "
+                "many videos, which the buffer does not see to; set it to 0, or policy.sharding to none"
+            )
         if self.settings.buffer.steps and not self.algorithm.off_policy:
             raise ConfigError(
                 f"rl.buffer.steps = {self.settings.buffer.steps}: this algorithm trains on its own fresh videos only; "
@@ -242,7 +248,8 @@ class RLTrainer:
         count = int(self.world.sum(float(kept.sum()))[0])
         numbers = self._numbers(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
-        chosen = with_advantages(batches, advantages, kept, self.policy.device, first_row)
+        pad = self.policy.config.sharding != "none"
+        chosen = with_advantages(batches, advantages, kept, self.policy.device, first_row, pad)
         step = partial(self._step, state, behaviour, iteration)
         with clock("train"):
             if self.settings.buffer.steps:
@@ -277,7 +284,7 @@ class RLTrainer:
         """One pass over the rollouts, with a step for each part; returns the means of the steps' numbers."""
         steps = []
         for part in parts:
-            count = int(self.world.sum(float(sum(len(batch.rows) for batch in part)))[0])
+            count = int(self.world.sum(float(sum(len(batch.rows) for batch in part if batch.counts)))[0])
             if count:
                 steps.append(take_step(part, update, count))
         return {f"update_{update}/{name}": sum(s[name] for s in steps) / len(steps) for name in steps[0]}
@@ -296,7 +303,9 @@ class RLTrainer:
         for batch in batches:
             seeds = [_mix(self.settings.seed, iteration, 1 + update, row) for row in batch.rows]
             generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-            gradients.append(self.algorithm.backward(self.policy, batch, behaviour, count, generators))
+            divisor = count if batch.counts else math.inf
+            gradient = self.algorithm.backward(self.policy, batch, behaviour, divisor, generators)
+            gradients += [gradient] if batch.counts else []
         self.world.sum_gradients(state.parameters.values())
         norm = self.optimizer.apply(
             state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
@@ -326,9 +335,9 @@ class RLTrainer:
         with self.policy.weights(state.average):
             numbers = self.evaluate(self.policy)
         if numbers.get("em", state.best) > state.best:
-            state.best = numbers["em"]
+            state.best, average = numbers["em"], gather_whole(state.average)
             if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
+                write_checkpoint(self.run.checkpoints / "best", average, {"step": state.done, "em": state.best})
         logged = {f"validation/{name}": value for name, value in numbers.items()}
         return logged | {f"validation_raw/{name}": value for name, value in raw.items()}
 
@@ -338,13 +347,14 @@ class RLTrainer:
             self.report(step, self.settings.iterations, numbers)
 
     def _save(self, state: _State) -> None:
+        tensors = {
+            **with_prefix("weights", state.parameters),
+            **with_prefix("optimizer", optimizer_state(state.optimizer)),
+            **with_prefix("average", state.average),
+            **with_prefix("buffer", state.buffer.tensors()),
+        }
+        tensors = gather_whole(tensors)
         if self.world.is_main:
-            tensors = {
-                **with_prefix("weights", state.parameters),
-                **with_prefix("optimizer", optimizer_state(state.optimizer)),
-                **with_prefix("average", state.average),
-                **with_prefix("buffer", state.buffer.tensors()),
-            }
             saved = {
                 "step": state.done,
                 "seconds": state.seconds,
@@ -364,7 +374,9 @@ class RLTrainer:
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
-        state.average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
+        state.average.update(
+            {name: part_of(t, state.parameters[name]) for name, t in without_prefix("average", tensors).items()}
+        )
         state.buffer.restore(without_prefix("buffer", tensors))
         state.done, state.best = int(saved["step"]), float(saved["best"])
         state.seconds = float(saved.get("seconds", 0.0))

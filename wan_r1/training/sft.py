@@ -17,6 +17,7 @@ from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import flow_matching_loss
 from wan_r1.flow.schedule import interpolate, shift_sigmas
+from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
 from wan_r1.training.checkpoint import (
@@ -159,9 +160,9 @@ class SFTTrainer:
         logged = {f"validation/{name}": value for name, value in numbers.items()}
         self._record(state.done, logged | {f"validation_raw/{name}": value for name, value in raw.items()})
         if numbers.get("em", state.best) > state.best:
-            state.best = numbers["em"]
+            state.best, average = numbers["em"], gather_whole(state.average)
             if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", state.average, {"step": state.done, "em": state.best})
+                write_checkpoint(self.run.checkpoints / "best", average, {"step": state.done, "em": state.best})
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:
@@ -169,12 +170,13 @@ class SFTTrainer:
             self.report(step, self.settings.steps, numbers)
 
     def _save(self, state: _State) -> None:
+        tensors = {
+            **with_prefix("weights", state.parameters),
+            **with_prefix("optimizer", optimizer_state(state.optimizer)),
+            **with_prefix("average", state.average),
+        }
+        tensors = gather_whole(tensors)
         if self.world.is_main:
-            tensors = {
-                **with_prefix("weights", state.parameters),
-                **with_prefix("optimizer", optimizer_state(state.optimizer)),
-                **with_prefix("average", state.average),
-            }
             saved = {
                 "step": state.done,
                 "seconds": state.seconds,
@@ -195,7 +197,8 @@ class SFTTrainer:
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         self.optimizer.check_same(saved, last)
         load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
-        state.average.update({n: t.to(self.policy.device) for n, t in without_prefix("average", tensors).items()})
+        average = without_prefix("average", tensors)
+        state.average.update({name: part_of(average[name], like) for name, like in state.parameters.items()})
         state.done, state.best = int(saved["step"]), float(saved["best"])
         state.seconds, state.losses = float(saved.get("seconds", 0.0)), list(saved.get("losses", []))
         if self.world.is_main:

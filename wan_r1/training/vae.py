@@ -5,13 +5,14 @@ on what moves is enough for a tracker to read the decoded video.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wan_r1.distributed import World
@@ -28,7 +29,10 @@ from wan_r1.training.muon import Muon
 
 __all__ = ["VAESettings", "latent_statistics", "reconstruction_psnr", "train_vae"]
 
+Clip = NDArray[np.uint8]
+
 SCALAR_SHARE = 0.1
+"""Learning rate of what Muon does not train, in shares of Muon's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,20 +51,28 @@ class VAESettings:
     num_frames: int = 17
     "as long as the videos to come: a causal autoencoder trained on shorter ones drifts after their end"
     motion_weight: float = 16.0
-    "extra weight of pixels that differ from the first frame: moving sprites are below 1 % of a video"
+    "extra weight of pixels that ever differ from the first frame, in all frames: sprites are below 1 % of a video, and"
+    " a ghost where one was or will be is as wrong as a missing one"
+    first_frame_weight: float = 1.0
+    "weight of the first frame's pixels: it is one of 17 frames and shows all of the scene, from a latent of its own"
     latent_noise: float = 0.1
     "std of the noise on the latents, fixed: the decoder must forgive what a diffusion model gets slightly wrong"
     scale_weight: float = 3e-4
     "weight of the mean square of the latents, which keeps their scale near 1 against that noise"
+    games_share: float = 0.9
+    "share of the clips that are taken from the given videos, if there are any; the rest is the synthetic mix"
     checkpoint_every: int = 200
     seed: int = 0
 
 
-def _batch(settings: VAESettings, step: int, rank: int = 0) -> Tensor:
+def _batch(settings: VAESettings, step: int, rank: int, games: Sequence[Clip]) -> Tensor:
     rng = np.random.default_rng([settings.seed, step, rank])
     clips = []
     for _ in range(settings.batch_size):
-        clip = random_scene(rng, settings.num_frames, settings.scene_px)
+        if len(games) and rng.random() < settings.games_share:
+            clip = games[int(rng.integers(len(games)))]
+        else:
+            clip = random_scene(rng, settings.num_frames, settings.scene_px)
         row, col = rng.integers((settings.scene_px - settings.crop_px) // 8 + 1, size=2) * 8
         clips.append(clip[:, row : row + settings.crop_px, col : col + settings.crop_px])
     video = torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3)
@@ -71,9 +83,10 @@ def _loss(vae: Any, video: Tensor, settings: VAESettings, step: int) -> tuple[Te
     latents = vae.encode(video).latent_dist.mean
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(settings.seed * 10**6 + step))
     decoded = vae.decode(latents + settings.latent_noise * noise).sample
-    moving = (video - video[:, :, :1]).abs().amax(dim=1, keepdim=True) > 0.1
+    moving = (video - video[:, :, :1]).abs().amax(dim=(1, 2), keepdim=True) > 0.1
     difference = decoded - video
-    weight = 1 + settings.motion_weight * moving
+    weight = (1 + settings.motion_weight * moving).repeat(1, 1, video.shape[2], 1, 1)
+    weight[:, :, 0] *= settings.first_frame_weight
     error = ((difference.abs() + difference.square()) * weight).mean() / weight.mean()
     power = latents.square().mean()
     psnr = -10 * torch.log10(difference.detach().clamp(-2, 2).square().mean() / 4)
@@ -88,8 +101,11 @@ def train_vae(
     resume: bool,
     report: Callable[[dict[str, float]], None],
     world: World | None = None,
+    games: Sequence[Clip] = (),
 ) -> None:
     """Train `vae` (an AutoencoderKLWan) in place; checkpoints go to `folder`. `report` gets each step's numbers.
+
+    games: videos [T, H, W, 3] of the settings' size to train on beside the synthetic mix.
 
     Every process brings a batch of its own; all must start from the same weights.
     """
@@ -101,7 +117,7 @@ def train_vae(
     for step in range(first, settings.steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, settings)
-        loss, numbers = _loss(vae, _batch(settings, step, world.rank), settings, step)
+        loss, numbers = _loss(vae, _batch(settings, step, world.rank, games), settings, step)
         optimizer.zero_grad()
         (loss / world.size).backward()  # type: ignore[no-untyped-call]
         world.sum_gradients(vae.parameters())

@@ -1,11 +1,13 @@
 """The family `irregular_maze`: VR-Bench's irregular maze (its game `pathfinder`), and a tiny level for small models."""
 
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import ROAD_LEVELS, RoadLevel, level_named
 from wan_r1.tasks.irregular_maze import rules
 from wan_r1.tasks.irregular_maze.generate import (
@@ -17,8 +19,8 @@ from wan_r1.tasks.irregular_maze.generate import (
     place_far,
 )
 from wan_r1.tasks.irregular_maze.render import draw_positions, draw_walk, node_box, road_cover, road_prompt, sprites
-from wan_r1.tasks.irregular_maze.solve import legs_to_points, shortest_way
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.irregular_maze.solve import Leg, branches, legs_to_points, shortest_way
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -32,7 +34,7 @@ class IrregularMazeFamily:
     """Nets of curved roads; the agent follows the roads to the goal, by a shortest way if it can."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(default=None, metadata={"help": "picture side in px; None is the level's native size"})
     split: str | None = field(
         default=None, metadata={"help": "train, validation or test: only layouts of that side; None takes all"}
@@ -40,7 +42,7 @@ class IrregularMazeFamily:
 
     def __post_init__(self) -> None:
         level_named(ROAD_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "irregular_maze")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 
@@ -71,7 +73,7 @@ class IrregularMazeFamily:
     def task(self, state: RoadState, seed: int = 0) -> Task:
         """The task of a given net. GenerationError if its goal cannot be reached."""
         net = state.net
-        legs = shortest_way(net.roads, net.lengths(), net.distances()[:, state.goal], state.start, state.goal)
+        legs = self._shortest(state)
         if not legs:
             raise GenerationError(f"irregular_maze: no way from node {state.start} to node {state.goal}")
         size = self.parameters.size_px if self.size is None else self.size
@@ -93,6 +95,21 @@ class IrregularMazeFamily:
     def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
         """Video [num_frames, size, size, 3] of the agent walking `path`, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.widths_per_frame)
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who takes a wrong road with this chance at each crossing; see demonstrator.py."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        roads = state.net.roads
+        leg_to = {(here, there): leg for here in range(len(state.net.nodes)) for there, leg in branches(roads, here)}
+        way = [state.start, *(int(roads[leg.road, int(leg.forward)]) for leg in self._shortest(state))]
+        nodes = walk_with_wrong_turns(way, lambda node: [there for there, _ in branches(roads, node)], chance, rng)
+        legs = [leg_to[step] for step in pairwise(nodes)]
+        return Path(points=legs_to_points(legs, state.net.curves()).astype(np.float32), unit="image")
+
+    @staticmethod
+    def _shortest(state: RoadState) -> list[Leg]:
+        net = state.net
+        return shortest_way(net.roads, net.lengths(), net.distances()[:, state.goal], state.start, state.goal)
 
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts by the rules of the roads; see tasks/irregular_maze/rules.py."""

@@ -5,15 +5,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks.draw import draw_sprites, look_sprite, paste, walk_positions
+from wan_r1.tasks.draw import draw_sprites, look_sprite, paste, texture_rgb, walk_positions
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
-from wan_r1.tasks.skins import Look, skin_named
+from wan_r1.tasks.skin_folders import skin_of
+from wan_r1.tasks.skins import Look
 from wan_r1.types import Box, Path, Sprite
 
 __all__ = ["draw_net", "draw_positions", "draw_walk", "node_box", "road_cover", "road_prompt", "sprites"]
 
 MIN_ROAD_PX = 2.0
 DRAWN_PX = 640  # the mask of small pictures is drawn at this size or above and shrunken
+PICTURE_PX = 1024  # VR-Bench tiles road pictures as large as they are on a picture of this side
 FRACTION_BITS = 6  # OpenCV draws lines between 1/64 pixels
 
 Picture = NDArray[np.uint8]
@@ -48,13 +50,13 @@ def sprites(state: RoadState, size: int) -> dict[str, Sprite]:
 
 
 def _looks(skin_name: str) -> dict[str, Look]:
-    skin = skin_named(skin_name)
+    skin = skin_of(skin_name)
     return {"agent": skin.extra.get("traveller", skin.agent), "goal": skin.extra.get("destination", skin.goal)}
 
 
 def draw_net(state: RoadState, size: int) -> Picture:
     """The roads with their goal, without the agent, [size, size, 3] uint8."""
-    skin, px = skin_named(state.skin), max(1, round(state.net.width * size))
+    skin, px = skin_of(state.skin), max(1, round(state.net.width * size))
     ground, road = (_tiled(skin.extra[name], px, size) for name in ("ground", "road"))
     cover = road_cover(state.net, size)[..., None]
     picture: Picture = (ground + (road - ground) * cover).round().astype(np.uint8)
@@ -63,10 +65,14 @@ def draw_net(state: RoadState, size: int) -> Picture:
 
 
 def _tiled(look: Look, px: int, size: int) -> NDArray[np.float32]:
-    times = -(-size // px)
-    if look.texture == "plain" or look.accent is None:
+    if look.picture is not None:
+        tile = texture_rgb(look.picture, size / PICTURE_PX)
+    elif look.texture == "plain" or look.accent is None:
         return np.asarray(look.color, dtype=np.float32)
-    return np.tile(look_sprite(look, px).rgb, (times, times, 1))[:size, :size].astype(np.float32)
+    else:
+        tile = look_sprite(look, px).rgb
+    times = (-(-size // tile.shape[0]), -(-size // tile.shape[1]), 1)
+    return np.tile(tile, times)[:size, :size].astype(np.float32)
 
 
 def draw_positions(state: RoadState, points: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
@@ -84,7 +90,7 @@ def draw_walk(
 
 def road_prompt(state: RoadState) -> str:
     """The text for the video model: what moves, where to, and what must not happen."""
-    extra, looks = skin_named(state.skin).extra, _looks(state.skin)
+    extra, looks = skin_of(state.skin).extra, _looks(state.skin)
     return (
         f"irregular_maze: the {looks['agent'].word} follows the {extra['road'].word} to the {looks['goal'].word} "
         f"and never leaves it for the {extra['ground'].word}"

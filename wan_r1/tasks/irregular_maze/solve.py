@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Leg", "curves", "legs_to_points", "lengths_along", "node_distances", "shortest_way"]
+__all__ = [
+    "CURVE_POINTS",
+    "Leg",
+    "branches",
+    "curves",
+    "legs_to_points",
+    "lengths_along",
+    "node_distances",
+    "shortest_way",
+]
 
 CURVE_POINTS = 17
 """Points by which a curve is drawn and measured; at VR-Bench's bends the length is right within a thousandth."""
@@ -56,6 +65,12 @@ def shortest_way(roads: NDArray[np.int64], lengths: Points, remaining: Points, s
         legs.append(Leg(road=road, forward=end == 0))
         here = int(roads[road, 1 - end])
     return legs
+
+
+def branches(roads: NDArray[np.int64], node: int) -> list[tuple[int, Leg]]:
+    """The nodes one road from a node, each with the road to it."""
+    found = [(int(row), int(col)) for row, col in np.argwhere(roads == node)]
+    return [(int(roads[road, 1 - end]), Leg(road=road, forward=end == 0)) for road, end in found]
 
 
 def legs_to_points(legs: list[Leg], points: Points) -> Points:

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import MAZE_LEVELS, MazeLevel, level_named
 from wan_r1.tasks.grid import Cell, canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.maze import rules
 from wan_r1.tasks.maze.generate import MazeState, carve_depth_first, carve_uniform, place_by_length, place_far
 from wan_r1.tasks.maze.render import draw_positions, draw_walk, maze_prompt, sprites
-from wan_r1.tasks.maze.solve import shortest_path, walk_with_wrong_turns
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.maze.solve import branches, shortest_path
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -20,16 +21,13 @@ __all__ = ["MazeFamily", "MazeState"]
 
 MAX_TRIES = 1000
 
-ERRANT = 1
-"""Stream of the random numbers of errant walks."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MazeFamily:
     """Regular mazes on a grid of blocks; the agent walks on floor blocks to the goal."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, tiny_short, tiny_long, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -39,7 +37,7 @@ class MazeFamily:
 
     def __post_init__(self) -> None:
         level_named(MAZE_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "maze")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 
@@ -99,9 +97,10 @@ class MazeFamily:
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
 
     def errant_walk(self, task: Task, chance: float) -> Path:
-        """The way of a demonstrator who takes a wrong turn with this chance at each junction; the same for a task."""
+        """The way of a demonstrator who takes a wrong turn with this chance at each junction; see demonstrator.py."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
-        cells = walk_with_wrong_turns(state.grid, state.start, state.goal, chance, rng)
+        way = shortest_path(state.grid, state.start, state.goal)
+        cells = walk_with_wrong_turns(way, lambda cell: branches(state.grid, cell), chance, rng)
         return cells_to_path(cells, state.grid.shape)
 
     def judge(self, task: Task, track: Track) -> Verdict:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from wan_r1.tasks.draw import draw_sprites, look_sprite, paint_board, walk_positions
 from wan_r1.tasks.maze.generate import MazeState
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import skin_of
 from wan_r1.types import Path, Sprite
 
 __all__ = ["draw_board", "draw_positions", "draw_walk", "maze_prompt", "picture_shape", "sprites"]
@@ -22,7 +22,7 @@ def picture_shape(state: MazeState, size: int) -> tuple[int, int]:
 
 def draw_board(state: MazeState, size: int) -> NDArray[np.uint8]:
     """The maze without its agent, [H, W, 3] uint8."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     codes = state.grid.astype(np.int64)
     codes[state.goal] = GOAL
     return paint_board((skin.floor, skin.wall, skin.goal), codes, *picture_shape(state, size))
@@ -30,7 +30,7 @@ def draw_board(state: MazeState, size: int) -> NDArray[np.uint8]:
 
 def sprites(state: MazeState, size: int) -> dict[str, Sprite]:
     """The looks of agent and goal on a cell at this picture size."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     px = max(1, round(size / max(state.grid.shape)))
     return {"agent": look_sprite(skin.agent, px), "goal": look_sprite(skin.goal, px)}
 
@@ -51,7 +51,7 @@ def draw_walk(
 
 def maze_prompt(state: MazeState) -> str:
     """The text for the video model: what moves, where to, and what must not happen."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     return (
         f"maze: the {skin.agent.word} walks on the {skin.floor.word} to the {skin.goal.word} "
         f"and never crosses the {skin.wall.word}"

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import MAZE3D_LEVELS, Maze3DLevel, level_named
 from wan_r1.tasks.maze3d import rules, tricks
 from wan_r1.tasks.maze3d.generate import Ladder, Maze3DState, build_maze, canonical_maze
 from wan_r1.tasks.maze3d.render import draw_positions, draw_walk, goal_box, maze3d_prompt, sprites
-from wan_r1.tasks.maze3d.solve import shortest_path
+from wan_r1.tasks.maze3d.solve import branches, shortest_path
 from wan_r1.tasks.maze3d.view import Cube, ball_size, project, standing
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Box, Path, Task, Track, Verdict
 
@@ -28,7 +29,7 @@ class Maze3DFamily:
     """Cubes in space, joined by walks and ladders; a ball goes along them to the goal cube."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(default=None, metadata={"help": "picture side in px; None is the level's native size"})
     split: str | None = field(
         default=None, metadata={"help": "train, validation or test: only layouts of that side; None takes all"}
@@ -36,7 +37,7 @@ class Maze3DFamily:
 
     def __post_init__(self) -> None:
         level_named(MAZE3D_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "maze3d")
         if self.size is not None and self.size < MIN_PX:
             raise ConfigError(f"maze3d: {self.size} x {self.size} px are too few; take at least {MIN_PX}")
         if self.split is not None and self.split not in SPLITS:
@@ -77,6 +78,12 @@ class Maze3DFamily:
         """Video [num_frames, H, W, 3] of the ball going along `path`, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.cubes_per_frame)
 
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who takes a wrong turn with this chance at each junction; see demonstrator.py."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        places = walk_with_wrong_turns(shortest_path(state), lambda place: branches(state, place), chance, rng)
+        return _seen_path(state, places)
+
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts by the rules of the 3D maze; see tasks/maze3d/rules.py."""
         return rules.judge(task, track)
@@ -100,6 +107,10 @@ def solution_path(state: Maze3DState) -> Path:
     places = [] if missing else shortest_path(state)
     if not places:
         raise GenerationError(f"maze3d: no way from {state.start} to {state.goal}")
+    return _seen_path(state, places)
+
+
+def _seen_path(state: Maze3DState, places: list[Cube]) -> Path:
     points = project(state.grid_size, standing(np.asarray(places)))
     return Path(points=points.astype(np.float32), unit="image")
 

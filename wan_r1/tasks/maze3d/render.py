@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from wan_r1.tasks.draw import MOTION_SHARE, draw_sprites, look_sprite
 from wan_r1.tasks.maze3d.generate import Ladder, Maze3DState
 from wan_r1.tasks.maze3d.view import ball_size, depths, line_width, project
-from wan_r1.tasks.skins import RGB, Look, skin_named
+from wan_r1.tasks.skin_folders import skin_of
+from wan_r1.tasks.skins import RGB, Look
 from wan_r1.types import Box, Path, Sprite
 
 __all__ = ["ball_look", "draw_positions", "draw_scene", "draw_walk", "goal_box", "maze3d_prompt", "sprites"]
@@ -62,7 +63,7 @@ Points = NDArray[np.float64]
 
 def draw_scene(state: Maze3DState, size: int) -> Picture:
     """The maze without its ball, [size, size, 3] uint8."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     factor = max(2, -(-CANVAS_PX // size))
     canvas = np.empty((size * factor, size * factor, 3), dtype=np.uint8)
     canvas[:] = skin.floor.color
@@ -85,7 +86,7 @@ def goal_box(state: Maze3DState) -> Box:
     """The largest square of the picture that shows the goal cube and nothing before it."""
     side = CANVAS_PX
     shown = np.zeros((side + 2, side + 2), dtype=np.uint8)  # with a border that does not show it
-    goal = skin_named(state.skin).extra["goal_cube"].color
+    goal = skin_of(state.skin).extra["goal_cube"].color
     for corners, color in _faces(state):
         if color is not None:
             points = project(state.grid_size, corners) * side + 1
@@ -98,7 +99,7 @@ def goal_box(state: Maze3DState) -> Box:
 
 def _faces(state: Maze3DState) -> Iterator[tuple[Points, RGB | None]]:
     """Corners [4, 3] and colour of the faces of all cubes and of the ground (None), from far to near."""
-    extra = skin_named(state.skin).extra
+    extra = skin_of(state.skin).extra
     cubes = np.asarray(state.cubes, dtype=np.float64)
     ground = np.asarray(
         [(0, 0, 0), (state.grid_size[0], 0, 0), (*state.grid_size[:2], 0), (0, state.grid_size[1], 0)]
@@ -165,16 +166,16 @@ def _lines(canvas: Picture, ends: Points, color: RGB, width: float) -> None:
 
 def ball_look(state: Maze3DState) -> Look:
     """What moves: the skin's ball, or else its agent."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     return skin.extra.get("ball", skin.agent)
 
 
 def sprites(state: Maze3DState, size: int) -> dict[str, Sprite]:
     """The looks of the ball, and of a goal mark as large as the ball, at this picture size."""
     look = ball_look(state)
-    disk = skin_named("plain").extra["ball"]  # other shapes are as large as they are beside it on a board
+    disk = skin_of("plain").extra["ball"]  # other shapes are as large as they are beside it on a board
     px = max(1, round((ball_size(state.grid_size) + line_width(RIM_PT)) * size / disk.scale))
-    goal = Look(shape="square", color=skin_named(state.skin).extra["goal_cube"].color, scale=disk.scale)
+    goal = Look(shape="square", color=skin_of(state.skin).extra["goal_cube"].color, scale=disk.scale)
     return {"agent": look_sprite(look, px), "goal": look_sprite(goal, px)}
 
 
@@ -199,7 +200,7 @@ def draw_walk(
 
 def maze3d_prompt(state: Maze3DState) -> str:
     """The text for the video model: what moves, where to, and what must not happen."""
-    extra = skin_named(state.skin).extra
+    extra = skin_of(state.skin).extra
     return (
         f"maze3d: the {ball_look(state).word} rolls over the {extra['cube'].word}, climbs the {extra['ladder'].word} "
         f"to the {extra['goal_cube'].word} and never leaves them"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks.maze3d.generate import Maze3DState
 from wan_r1.tasks.maze3d.view import Cube
 
-__all__ = ["Road", "road_of", "shortest_path"]
+__all__ = ["Road", "branches", "road_of", "shortest_path"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -78,3 +78,11 @@ def shortest_path(state: Maze3DState) -> list[Cube]:
         ends = road.steps[(road.steps == way[-1]).any(axis=1)].sum(axis=1) - way[-1]
         way.append(int(ends[remaining[ends].argmin()]))
     return [(int(x), int(y), int(z)) for x, y, z in road.places[way]]
+
+
+def branches(state: Maze3DState, place: Cube) -> list[Cube]:
+    """The places one step from a place."""
+    road = road_of(state)
+    here = road.index[place]
+    ends = road.steps[(road.steps == here).any(axis=1)].sum(axis=1) - here
+    return [(int(x), int(y), int(z)) for x, y, z in road.places[ends]]

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import SOKOBAN_LEVELS, SokobanLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.sokoban import rules
 from wan_r1.tasks.sokoban.generate import Placement, SokobanState, draw_walls, place_by_length, place_freely
 from wan_r1.tasks.sokoban.render import (
@@ -19,7 +20,7 @@ from wan_r1.tasks.sokoban.render import (
     sokoban_prompt,
     sprites,
 )
-from wan_r1.tasks.sokoban.solve import solution, state_of
+from wan_r1.tasks.sokoban.solve import branches, solution, state_of
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -34,7 +35,7 @@ class SokobanFamily:
     """Boxes on a grid of blocks; the agent walks behind them and pushes them onto the targets."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -45,7 +46,7 @@ class SokobanFamily:
 
     def __post_init__(self) -> None:
         level_named(SOKOBAN_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "sokoban")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
         if not 1 <= self.num_boxes <= MAX_BOXES:
@@ -109,6 +110,13 @@ class SokobanFamily:
     def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
         """Video [num_frames, H, W, 3] of the agent walking `path`, boxes pushed on the way, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who strays with this chance at each step and then walks and pushes at random."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        way = solution(state.grid, state_of(state.start, state.boxes), state.targets)
+        states = walk_with_wrong_turns(way, lambda each: branches(state.grid, each), chance, rng)
+        return cells_to_path([agent for agent, _ in states], state.grid.shape)
 
     def follow(self, task: Task, path: Path) -> NDArray[np.float32]:
         """Where the boxes are, [N, boxes, 2], while the agent is at each point [N, 2] of a path."""

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from wan_r1.tasks.draw import draw_sprites, look_sprite, paint_board, walk_positions
 from wan_r1.tasks.grid import Cell
-from wan_r1.tasks.skins import Look, skin_named
+from wan_r1.tasks.skin_folders import skin_of
+from wan_r1.tasks.skins import Look
 from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.types import Path, Sprite
 
@@ -46,7 +47,7 @@ def picture_shape(state: SokobanState, size: int) -> tuple[int, int]:
 
 def _looks(state: SokobanState) -> dict[str, Look]:
     """The looks of this game: a skin may have some of its own for it, as VR-Bench's plain one has."""
-    skin = skin_named(state.skin)
+    skin = skin_of(state.skin)
     shared = {"floor": skin.floor, "wall": skin.wall, "goal": skin.goal, "agent": skin.agent, "box": skin.extra["box"]}
     return {name: skin.extra.get(f"sokoban_{name}", look) for name, look in shared.items()}
 

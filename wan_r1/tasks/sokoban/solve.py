@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import GenerationError
 from wan_r1.tasks.grid import STEPS, Cell
 
-__all__ = ["SolutionTable", "State", "live_cells", "move", "solution", "solution_table", "state_of"]
+__all__ = ["SolutionTable", "State", "branches", "live_cells", "move", "solution", "solution_table", "state_of"]
 
 MAX_STATES = 1_500_000
 """Largest table; three boxes on a board of 10 x 10 blocks fit, on 12 x 12 they do not."""
@@ -51,6 +51,12 @@ def move(grid: Grid, state: State, step: Cell) -> State | None:
     if beyond in boxes or not _is_floor(grid, beyond):
         return None
     return ahead, tuple(sorted(beyond if box == ahead else box for box in boxes))
+
+
+def branches(grid: Grid, state: State) -> list[State]:
+    """The states after each step that is possible."""
+    after = (move(grid, state, step) for step in STEPS)
+    return [each for each in after if each is not None]
 
 
 def _is_floor(grid: Grid, cell: Cell) -> bool:

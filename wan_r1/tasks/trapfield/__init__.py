@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
+from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import TRAPFIELD_LEVELS, TrapfieldLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
-from wan_r1.tasks.skins import skin_named
+from wan_r1.tasks.skin_folders import check_skin
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.tasks.trapfield import rules
 from wan_r1.tasks.trapfield.generate import TrapfieldState, place_behind_traps, place_far, scatter
 from wan_r1.tasks.trapfield.render import draw_positions, draw_walk, sprites, trapfield_prompt
-from wan_r1.tasks.trapfield.solve import shortest_path
+from wan_r1.tasks.trapfield.solve import branches, shortest_path
 from wan_r1.types import Path, Task, Track, Verdict
 
 __all__ = ["TrapfieldFamily", "TrapfieldState"]
@@ -26,7 +27,7 @@ class TrapfieldFamily:
     """Open fields of cells; the agent walks to the goal and never steps on a trap."""
 
     level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
-    skin: str = field(default="plain", metadata={"help": "name of a theme; see tasks/skins.py"})
+    skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
     )
@@ -36,7 +37,7 @@ class TrapfieldFamily:
 
     def __post_init__(self) -> None:
         level_named(TRAPFIELD_LEVELS, self.level)
-        skin_named(self.skin)
+        check_skin(self.skin, "trapfield")
         if self.split is not None and self.split not in SPLITS:
             raise ConfigError(f"split {self.split!r}: unknown; use {', '.join(SPLITS)} or none")
 
@@ -94,6 +95,13 @@ class TrapfieldFamily:
     def render(self, task: Task, path: Path, num_frames: int, size: int) -> NDArray[np.uint8]:
         """Video [num_frames, H, W, 3] of the agent walking `path`, then resting at its end."""
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who strays with this chance at each step, until stuck or on a trap."""
+        state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
+        way = shortest_path(state.grid, state.start, state.goal)
+        cells = walk_with_wrong_turns(way, lambda cell: branches(state.grid, cell), chance, rng)
+        return cells_to_path(cells, state.grid.shape)
 
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts by the rules of the field; see tasks/trapfield/rules.py."""

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.tasks.draw import draw_sprites, look_sprite, paint_board, walk_positions
-from wan_r1.tasks.skins import Look, skin_named
+from wan_r1.tasks.skin_folders import skin_of
+from wan_r1.tasks.skins import Look
 from wan_r1.tasks.trapfield.generate import TrapfieldState
 from wan_r1.types import Path, Sprite
 
@@ -15,7 +16,7 @@ GOAL = 2  # beside 0 floor and 1 trap
 
 def looks(skin_name: str) -> dict[str, Look]:
     """The looks of floor, trap, goal and agent in a skin; a theme may have its own for this game."""
-    skin = skin_named(skin_name)
+    skin = skin_of(skin_name)
     shown = {"floor": skin.floor, "goal": skin.goal, "agent": skin.agent, "trap": skin.extra["trap"]}
     return {name: skin.extra.get(f"trapfield_{name}", look) for name, look in shown.items()}
 

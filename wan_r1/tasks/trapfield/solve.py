@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.tasks import grid as boards
-from wan_r1.tasks.grid import Cell
+from wan_r1.tasks.grid import STEPS, Cell
 
-__all__ = ["shortest_path"]
+__all__ = ["branches", "shortest_path"]
 
 
 def shortest_path(grid: NDArray[np.int8], start: Cell, goal: Cell) -> list[Cell]:
@@ -15,3 +15,10 @@ def shortest_path(grid: NDArray[np.int8], start: Cell, goal: Cell) -> list[Cell]
     Of several it is the first in VR-Bench's order of directions: up, down, left, right.
     """
     return boards.shortest_path(grid == 1, start, goal)
+
+
+def branches(grid: NDArray[np.int8], cell: Cell) -> list[Cell]:
+    """The cells beside a cell, traps too; none beside a trap, where a walk ends. grid: [R, C], 1 = trap."""
+    rows, cols = grid.shape
+    around = [(cell[0] + dr, cell[1] + dc) for dr, dc in STEPS]
+    return [] if grid[cell] else [(r, c) for r, c in around if 0 <= r < rows and 0 <= c < cols]

@@ -15,7 +15,7 @@ from wan_r1.errors import DatasetError, VideoError
 from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.maze3d import read_maze3d, write_maze3d
-from wan_r1.tasks.vr_bench.reading import StateReader
+from wan_r1.tasks.vr_bench.reading import StateReader, open_state
 from wan_r1.tasks.vr_bench.sokoban import read_sokoban, write_sokoban
 from wan_r1.tasks.vr_bench.trapfield import read_trapfield, write_trapfield
 from wan_r1.types import Task
@@ -51,13 +51,7 @@ def read_state(path: str | FilePath, image_path: str | FilePath | None = None) -
         DatasetError: the file is missing, not JSON, not of this format, or does not fit its picture.
     """
     path = FilePath(path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise DatasetError(f"{path}: not valid JSON ({error})") from error
-    state = StateReader(path, values)
+    state = open_state(path)
     game = state.text("game_type")
     if game not in READERS:
         raise DatasetError(f"{path}: game_type: expected one of {', '.join(READERS)}; got {game!r}")

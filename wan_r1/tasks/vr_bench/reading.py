@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.grid import Cell
 
-__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "read_cell", "read_grid"]
+__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "open_state", "read_cell", "read_grid"]
 
 MAX_CELLS = 1000  # rows or columns; far above any benchmark board
 
@@ -64,18 +64,36 @@ class StateReader:
         return value
 
 
+def open_state(path: FilePath) -> StateReader:
+    """A reader of a state file. DatasetError if the file is missing or not JSON."""
+    try:
+        return StateReader(path, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise DatasetError(f"{path}: not valid JSON ({error})") from error
+
+
 def check_render(state: StateReader) -> None:
-    """The keys that a state of every game has."""
+    """The keys that a state of every game has; boxes of things lie inside the picture."""
     state.text("version")
     state.at("metadata")
     for key in ("cell_size", "image_width", "image_height"):
         state.at("render").integer(key, least=1)
-    for name in ("player", "goal"):
-        entity = state.at("entities").at(name)
-        for key in ("x", "y", "width", "height"):
-            entity.at("bbox").integer(key)
+    entities = state.at("entities")
+    things = [entities.at("player"), entities.at("goal")]
+    for entity in things:
         for key in ("x", "y"):
             entity.at("pixel_pos").integer(key)
+    for entity in (*things, *(entities.each("boxes") if "boxes" in entities.values else ())):
+        _check_inside(entity.at("bbox"), state.at("render"))
+
+
+def _check_inside(bbox: StateReader, render: StateReader) -> None:
+    width, height = render.integer("image_width"), render.integer("image_height")
+    x, y, w, h = (bbox.integer(key) for key in ("x", "y", "width", "height"))
+    if x + w > width or y + h > height:
+        raise bbox.error("", f"a box inside the picture of {width} x {height} px", bbox.values)
 
 
 def check_shape(state: StateReader, picture: Picture, shape: tuple[int, ...]) -> None:

@@ -26,6 +26,8 @@ class Batch:
     advantages: Tensor
     rows: tuple[int, ...]
     "number of each video among those of all processes"
+    counts: bool = True
+    "false for a video that is only run because the other processes, which share the weights, run one"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,10 +58,11 @@ class Algorithm(Protocol):
         policy: Policy,
         batch: Batch,
         behaviour: dict[str, Tensor],
-        count: int,
+        count: float,
         generators: Sequence[torch.Generator],
     ) -> Gradient:
-        """Add the gradients of one batch, divided by `count` (videos with spread, over all processes).
+        """Add the gradients of one batch, divided by `count` (videos with spread, over all processes; infinite
+        where they do not count).
 
         generators: one CPU generator for each video of the batch.
         """
@@ -72,14 +75,19 @@ def with_advantages(
     kept: NDArray[np.bool_],
     device: torch.device,
     first_row: int,
+    pad: bool = False,
 ) -> list[Batch]:
     """The rows of each batch whose group has spread, with their advantages; whole batches keep their layout.
 
     advantages, kept: one for each video of the batches; first_row: number of the first among those of all processes.
+    With `pad`, a batch without such rows takes one that does not count, so that all processes train on as many batches.
     """
     chosen, first = [], 0
     for batch in batches:
         rows = np.flatnonzero(kept[first : first + len(batch)])
+        counts = len(rows) > 0
+        if pad and not counts:
+            rows = np.zeros(1, dtype=np.int64)
         values = torch.as_tensor(advantages[first : first + len(batch)][rows], dtype=torch.float32, device=device)
         whole = len(rows) == len(batch)
         chosen.append(
@@ -88,6 +96,7 @@ def with_advantages(
                 condition=batch.condition if whole else batch.condition.select(rows.tolist()),
                 advantages=values,
                 rows=tuple((first_row + first + rows).tolist()),
+                counts=counts,
             )
         )
         first += len(batch)

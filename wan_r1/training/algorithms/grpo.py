@@ -50,7 +50,7 @@ class GRPO:
         policy: Policy,
         batch: Batch,
         behaviour: dict[str, Tensor],
-        count: int,
+        count: float,
         generators: Sequence[torch.Generator],
     ) -> Gradient:
         """Gradients of one batch; every stochastic step is replayed once."""

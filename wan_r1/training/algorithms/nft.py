@@ -47,7 +47,7 @@ class NFT:
         policy: Policy,
         batch: Batch,
         behaviour: dict[str, Tensor],
-        count: int,
+        count: float,
         generators: Sequence[torch.Generator],
     ) -> Gradient:
         """Gradients of one batch at fresh random noise levels."""

@@ -1,0 +1,76 @@
+"""`wan-r1 make --layout vr-bench`: one folder for each skin and level, as VR-Bench's data lie."""
+
+import csv
+import filecmp
+import json
+
+import pytest
+
+from wan_r1.cli.main import main
+from wan_r1.tasks import FAMILIES, make_task, task_seed
+from wan_r1.tasks.vr_bench import read_state
+from wan_r1.tasks.vr_bench.timing import solution_frames
+from wan_r1.video import read_video
+
+SMALL = ["--size", "112", "--frames", "9", "--layout", "vr-bench"]
+
+
+def rows_of(folder):
+    with (folder / "metadata.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "navigation"])
+def test_every_game_is_written_and_read_again(family, tmp_path, capsys):
+    size = ["--size", "320"] if family == "irregular_maze" else []
+    options = ["--level", "easy", "--num", "1", "--skin", "night", *SMALL, *size, "--out", str(tmp_path)]
+    assert main(["make", family, *options, "--json"]) == 0
+    folder = tmp_path / "night" / "easy"
+    assert json.loads(capsys.readouterr().out)["folder"] == str(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["images", "states", "videos"]
+    row = rows_of(tmp_path)[0]
+    assert (row["video"], row["input_image"]) == (
+        "night/easy/videos/easy_0001.mp4",
+        "night/easy/images/easy_0001.png",
+    )
+    task = make_task(family, task_seed(0, 0), level="easy", skin="night", size=320 if size else 112)
+    assert row["prompt"] == task.prompt
+    again = read_state(folder / "states" / "easy_0001.json")
+    assert (again.first_frame == task.first_frame).all()
+    assert len(again.solution.points) == len(task.solution.points)
+    assert read_video(folder / "videos" / "easy_0001.mp4").shape[0] == 9
+
+
+def test_several_skins_and_levels_share_one_table_and_making_one_again_changes_nothing(tmp_path):
+    for skin, level in (("plain", "easy"), ("night", "easy"), ("plain", "medium"), ("plain", "easy")):
+        options = ["--level", level, "--skin", skin, "--num", "2", *SMALL, "--out", str(tmp_path)]
+        assert main(["make", "maze", *options]) == 0
+    videos = sorted(row["video"] for row in rows_of(tmp_path))
+    groups = ("night/easy/videos/easy", "plain/easy/videos/easy", "plain/medium/videos/medium")
+    assert videos == [f"{group}_000{number}.mp4" for group in groups for number in (1, 2)]
+
+
+def test_any_number_of_workers_writes_the_same_files(tmp_path):
+    for workers in ("1", "2"):
+        options = ["--level", "easy", "--num", "2", *SMALL, "--workers", workers, "--out", str(tmp_path / workers)]
+        assert main(["make", "maze", *options]) == 0
+    names = [str(path.relative_to(tmp_path / "1")) for path in (tmp_path / "1").rglob("*.*")]
+    assert len(names) == 7
+    assert filecmp.cmpfiles(tmp_path / "1", tmp_path / "2", names, shallow=False) == (names, [], [])
+
+
+def test_without_frames_the_motion_is_as_slow_as_vr_benchs_and_a_rest_follows(tmp_path):
+    options = ["--level", "easy", "--num", "1", "--layout", "vr-bench", "--out", str(tmp_path)]
+    assert main(["make", "maze", *options]) == 0
+    task = read_state(tmp_path / "plain" / "easy" / "states" / "easy_0001.json")
+    frames = len(read_video(tmp_path / "plain" / "easy" / "videos" / "easy_0001.mp4"))
+    assert frames % 4 == 1
+    assert solution_frames(task) <= 0.85 * frames + 1 < solution_frames(task) + 5
+
+
+def test_a_table_of_something_else_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / "metadata.csv").write_text("video,prompt\na.mp4,go\n")
+    options = ["--level", "easy", "--num", "1", *SMALL, "--out", str(tmp_path)]
+    assert main(["make", "maze", *options]) == 2
+    assert "metadata.csv: expected columns video,prompt,input_image only" in capsys.readouterr().err
+    assert (tmp_path / "metadata.csv").read_text() == "video,prompt\na.mp4,go\n"

@@ -1,0 +1,94 @@
+"""The ways that a level's solution videos show, tracked as the generated videos are, and kept on disk."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.errors import CheckpointError, ConfigError, DatasetError, VideoError
+from wan_r1.metrics.vr_bench import normalize_points
+from wan_r1.runs import write_bytes
+from wan_r1.trackers.resample import pixel_trajectory, resize_linear
+from wan_r1.trackers.sprite import SpriteTracker
+from wan_r1.trackers.tracker import Tracker
+from wan_r1.types import Task
+from wan_r1.video import read_parts
+
+__all__ = ["TrackCache", "reference_path"]
+
+CACHE_VERSION = 1
+"""To be raised when a tracker changes what it finds."""
+
+Points = NDArray[np.float64]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackCache:
+    """Paths of solution videos in a folder, by what they depend on; without a folder nothing is kept."""
+
+    folder: FilePath | None
+
+    def get(self, key: str) -> Points | None:
+        """The points [T, 2] kept under a key; None if there are none, or no longer readable."""
+        if self.folder is None:
+            return None
+        try:
+            points = np.load(io.BytesIO((self.folder / f"{key}.npy").read_bytes()), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return points if points.ndim == 2 and points.shape[1] == 2 and points.dtype == np.float64 else None
+
+    def put(self, key: str, points: Points) -> None:
+        """Keep points under a key."""
+        if self.folder is None:
+            return
+        data = io.BytesIO()
+        np.save(data, points, allow_pickle=False)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.folder / f"{key}.npy", data.getvalue())
+        except (OSError, CheckpointError) as error:
+            raise ConfigError(f"{self.folder}: tracks cannot be kept there ({error}); choose --cache DIR") from error
+
+
+def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, cache: TrackCache) -> Points:
+    """The agent's way in a solution video, [T, 2] in image units.
+
+    VR-Bench's trackers depend on pixels, so they see the video at the `size` (width, height) of the generated one; ours
+    sees it as it is. DatasetError if the video cannot be read or tracked.
+    """
+    shape = None if isinstance(tracker, SpriteTracker) else size
+    try:
+        key = _key(video, task, tracker, shape)
+        points = cache.get(key)
+        if points is None:
+            parts = read_parts(video)
+            first = next(parts)
+            width, height = shape or (first.shape[2], first.shape[1])
+            track = tracker.track((resize_linear(part, height, width) for part in chain([first], parts)), task)
+            pixels = pixel_trajectory(track, "agent", task.objects["agent"], width, height)
+            points = normalize_points(pixels, width, height)
+            cache.put(key, points)
+    except VideoError as error:
+        raise DatasetError(f"{error}") from error
+    return points
+
+
+def _key(video: FilePath, task: Task, tracker: Tracker, size: Size | None) -> str:
+    """A digest of all that a track depends on."""
+    boxes: list[Any] = [(name, box.x, box.y, box.width, box.height) for name, box in sorted(task.objects.items())]
+    digest = hashlib.sha256(repr((CACHE_VERSION, type(tracker).__name__, tracker, size, boxes)).encode())
+    for name in sorted(task.sprites):
+        digest.update(task.sprites[name].rgb.tobytes() + task.sprites[name].alpha.tobytes())
+    digest.update(task.first_frame.tobytes())
+    try:
+        digest.update(video.read_bytes())
+    except OSError as error:
+        raise VideoError(f"{video}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()[:40]
