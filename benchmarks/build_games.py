@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from build_tiny import NUM_FRAMES, SIZE, SPEC
+from build_tiny import NUM_FRAMES, SIZE, SPEC, fine_tune, for_cpu, install, reporter
 
 from wan_r1.cli.console import progress, say
-from wan_r1.cli.main import main as wan_r1
 from wan_r1.policies.tiny import build_tiny
 from wan_r1.policies.wan import WanConfig
 from wan_r1.rewards import TrajectoryReward
@@ -68,26 +67,14 @@ def train_autoencoder(run: Path, settings: VAESettings) -> Any:
 
     torch.manual_seed(settings.seed)
     vae = AutoencoderKLWan.from_pretrained(START / "vae", torch_dtype=torch.float32)
-    for module in vae.modules():
-        if isinstance(module, torch.nn.Conv3d):
-            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
+    for_cpu(vae)
     games = [
         video
         for name, count in CLIPS.items()
         for video in solver_videos(make_tasks(name, 7, count, split="train"), NUM_FRAMES, SIZE)
     ]
-    sums: dict[str, float] = {}
     with progress("autoencoder", settings.steps) as advance:
-
-        def report(numbers: dict[str, float]) -> None:
-            for name, value in numbers.items():
-                sums[name] = sums.get(name, 0.0) + value / 50
-            advance(1, f"psnr {numbers['psnr']:.1f} dB")
-            if (int(numbers["step"]) + 1) % 50 == 0:
-                with (run / "vae.jsonl").open("a") as file:
-                    file.write(json.dumps(sums | {"step": numbers["step"] + 1}) + "\n")
-                sums.clear()
-
+        report = reporter(run / "vae.jsonl", advance)
         train_vae(vae, settings, run / "vae", resume=True, report=report, games=games)
     return vae
 
@@ -174,12 +161,9 @@ def main() -> int:
         say(f"autoencoder: {args.run / 'vae_check.json'}")
     if args.vae_only:
         return 0
-    sft = args.run / "sft"
-    resume = ["--resume"] if (sft / "metrics.jsonl").exists() else []
-    code = wan_r1(["sft", str(RECIPE), f"policy.path={base}", f"run={sft}", *args.overrides, *resume])
+    code = fine_tune(args.run, RECIPE, args.overrides)
     if code == 0 and args.install:
-        shutil.rmtree(ASSETS, ignore_errors=True)
-        WanConfig(path=str(sft / "model"), train="full").load().save(ASSETS, "float16")
+        install(args.run, ASSETS)
         write_card(ASSETS, args.run)
     return code
 

@@ -14,13 +14,14 @@ import shutil
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from wan_r1.cli.console import progress, say
+from wan_r1.cli.console import Advance, progress, say
 from wan_r1.cli.main import main as wan_r1
 from wan_r1.distributed import join_world
 from wan_r1.policies.tiny import TinySpec, build_tiny
@@ -72,26 +73,36 @@ def train_autoencoder(run: Path, settings: VAESettings) -> dict[str, Any]:
 
     torch.manual_seed(settings.seed)
     vae = AutoencoderKLWan(**tiny_vae_config(SPEC))
-    for module in vae.modules():
-        if isinstance(module, torch.nn.Conv3d):
-            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
-    log = run / "vae.jsonl"
-    sums: dict[str, float] = {}
+    for_cpu(vae)
     with progress("autoencoder", settings.steps) as advance:
-
-        def report(numbers: dict[str, float]) -> None:
-            for name, value in numbers.items():
-                sums[name] = sums.get(name, 0.0) + value / 50
-            advance(1, f"psnr {numbers['psnr']:.1f} dB")
-            if (int(numbers["step"]) + 1) % 50 == 0 and int(os.environ.get("RANK", "0")) == 0:
-                with log.open("a") as file:
-                    file.write(json.dumps(sums | {"step": numbers["step"] + 1}) + "\n")
-                sums.clear()
-
         world = join_world("cpu")
+        report = reporter(run / "vae.jsonl", advance, is_main=world.is_main)
         train_vae(vae, settings, run / "vae", resume=True, report=report, world=world)
         world.barrier()
     return without_prefix("vae", read_checkpoint(run / "vae")[0])
+
+
+def for_cpu(vae: torch.nn.Module) -> None:
+    """Lay convolution weights out as CPUs like them."""
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
+
+
+def reporter(log: Path, advance: Advance, is_main: bool = True) -> Callable[[dict[str, float]], None]:
+    """What the training of an autoencoder reports to: the progress line, and the means of every 50 steps in a file."""
+    sums: dict[str, float] = {}
+
+    def report(numbers: dict[str, float]) -> None:
+        for name, value in numbers.items():
+            sums[name] = sums.get(name, 0.0) + value / 50
+        advance(1, f"psnr {numbers['psnr']:.1f} dB")
+        if (int(numbers["step"]) + 1) % 50 == 0 and is_main:
+            with log.open("a") as file:
+                file.write(json.dumps(sums | {"step": numbers["step"] + 1}) + "\n")
+            sums.clear()
+
+    return report
 
 
 def build_base(run: Path, weights: dict[str, Any]) -> Path:
@@ -199,14 +210,24 @@ def main() -> int:
         say(f"autoencoder: {facts}")
     if args.vae_only:
         return 0
-    sft = args.run / "sft"
-    resume = ["--resume"] if (sft / "metrics.jsonl").exists() else []
-    code = wan_r1(["sft", str(RECIPE), f"policy.path={base}", f"run={sft}", *args.overrides, *resume])
+    code = fine_tune(args.run, RECIPE, args.overrides)
     if code == 0 and args.install:
-        shutil.rmtree(ASSETS, ignore_errors=True)
-        WanConfig(path=str(sft / "model"), train="full").load().save(ASSETS, "float16")
+        install(args.run, ASSETS)
         write_card(ASSETS, args.run)
     return code
+
+
+def fine_tune(run: Path, recipe: Path, overrides: list[str]) -> int:
+    """Stage 2, or what is left of it."""
+    sft = run / "sft"
+    resume = ["--resume"] if (sft / "metrics.jsonl").exists() else []
+    return wan_r1(["sft", str(recipe), f"policy.path={run / 'base'}", f"run={sft}", *overrides, *resume])
+
+
+def install(run: Path, assets: Path) -> None:
+    """Replace a shipped model by that of stage 2, in float16."""
+    shutil.rmtree(assets, ignore_errors=True)
+    WanConfig(path=str(run / "sft" / "model"), train="full").load().save(assets, "float16")
 
 
 if __name__ == "__main__":
