@@ -90,9 +90,11 @@ def test_a_broken_program_keeps_its_traceback(monkeypatch):
 
 def test_ctrl_c_stops_the_workers_of_make(tmp_path):
     command = [sys.executable, "-m", "wan_r1", "make", "maze", "--level", "hard", "--num", "5000", "--workers", "2"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("states/*.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
