@@ -11,19 +11,17 @@ import argparse
 import json
 import shutil
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from build_tiny import NUM_FRAMES, SIZE, SPEC, fine_tune, for_cpu, install, reporter
+from build_tiny import NUM_FRAMES, SIZE, SPEC, fine_tune, for_cpu, install, reporter, round_trip
 
 from wan_r1.cli.console import progress, say
 from wan_r1.policies.tiny import build_tiny
 from wan_r1.policies.wan import WanConfig
-from wan_r1.rewards import TrajectoryReward
 from wan_r1.tasks import make_tasks
 from wan_r1.tasks.scenes import random_scene
 from wan_r1.tasks.skins import SKINS
@@ -92,28 +90,9 @@ def build_base(base: Path, vae: Any) -> None:
 
 
 def check_autoencoder(base: Path) -> dict[str, dict[str, float]]:
-    """Round trip of held-out solution videos of each game: PSNR, share that is still judged solved, milliseconds."""
-    policy, reward, facts = WanConfig(path=str(base), train="nothing").load(), TrajectoryReward(), {}
-    for name in CLIPS:
-        psnr, solved, decode_s = [], [], 0.0
-        for first in range(0, NUM_CHECKED, 32):
-            tasks = make_tasks(name, 3, 32, start=first, split="test")
-            videos = solver_videos(tasks, NUM_FRAMES, SIZE)
-            latents = policy.encode_video(videos)
-            began = time.process_time()
-            decoded = policy.decode(latents)
-            decode_s += time.process_time() - began
-            error = ((decoded.astype(np.float64) - videos) ** 2).mean(axis=(1, 2, 3, 4))
-            psnr += (10 * np.log10(255**2 / error)).tolist()
-            verdicts = [reward(task, video).verdict for task, video in zip(tasks, decoded, strict=True)]
-            solved += [v is not None and v.optimal for v in verdicts]
-        facts[name] = {
-            "psnr_mean": float(np.mean(psnr)),
-            "psnr_min": float(np.min(psnr)),
-            "solved": float(np.mean(solved)),
-            "decode_ms": 1000 * decode_s / NUM_CHECKED,
-        }
-    return facts
+    """Round trip of held-out solution videos of each game."""
+    policy = WanConfig(path=str(base), train="nothing").load()
+    return {name: round_trip(policy, name, NUM_CHECKED) for name in CLIPS}
 
 
 def write_card(folder: Path, run: Path) -> None:
@@ -127,7 +106,7 @@ def write_card(folder: Path, run: Path) -> None:
     text = CARD.format(
         checked=NUM_CHECKED,
         autoencoder="\n".join(
-            f"| {name} | {row['psnr_mean']:.1f} | {row['psnr_min']:.1f} | {row['solved']:.2f} |"
+            f"| {name} | {row['psnr_mean']:.1f} | {row['psnr_min']:.1f} | {row['same_path']:.2f} |"
             for name, row in facts.items()
         ),
         demonstrations=recipe["num_examples"],

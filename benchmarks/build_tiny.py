@@ -25,7 +25,7 @@ from wan_r1.cli.console import Advance, progress, say
 from wan_r1.cli.main import main as wan_r1
 from wan_r1.distributed import join_world
 from wan_r1.policies.tiny import TinySpec, build_tiny
-from wan_r1.policies.wan import WanConfig
+from wan_r1.policies.wan import WanConfig, WanPolicy
 from wan_r1.rewards import TrajectoryReward
 from wan_r1.tasks import make_tasks
 from wan_r1.tasks.scenes import random_scene
@@ -124,12 +124,15 @@ def build_base(run: Path, weights: dict[str, Any]) -> Path:
 
 
 def check_autoencoder(base: Path) -> dict[str, float]:
-    """Round trip of held-out maze videos: PSNR, share of videos whose path is read unchanged, milliseconds."""
-    policy = WanConfig(path=str(base), train="nothing").load()
-    reward = TrajectoryReward()
-    tasks = make_tasks("maze", 3, NUM_CHECKED, split="test")
+    """Round trip of held-out maze videos."""
+    return round_trip(WanConfig(path=str(base), train="nothing").load(), "maze", NUM_CHECKED)
+
+
+def round_trip(policy: WanPolicy, family: str, num: int) -> dict[str, float]:
+    """Held-out solution videos, encoded and decoded: PSNR, share that is still judged solved, milliseconds."""
+    reward, tasks = TrajectoryReward(), make_tasks(family, 3, num, split="test")
     psnr, same, decode_s = [], [], 0.0
-    for first in range(0, NUM_CHECKED, 32):
+    for first in range(0, num, 32):
         chosen = tasks[first : first + 32]
         videos = solver_videos(chosen, NUM_FRAMES, SIZE)
         latents = policy.encode_video(videos)
@@ -141,11 +144,11 @@ def check_autoencoder(base: Path) -> dict[str, float]:
         verdicts = [reward(task, video).verdict for task, video in zip(chosen, decoded, strict=True)]
         same += [v is not None and v.optimal for v in verdicts]
     return {
-        "videos": NUM_CHECKED,
+        "videos": num,
         "psnr_mean": float(np.mean(psnr)),
         "psnr_min": float(np.min(psnr)),
         "same_path": float(np.mean(same)),
-        "decode_ms": 1000 * decode_s / NUM_CHECKED,
+        "decode_ms": 1000 * decode_s / num,
     }
 
 

@@ -39,13 +39,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.rewards.audit import audit_tasks
+    from wan_r1.tasks.first_person import is_first_person
     from wan_r1.video import check_num_frames
 
     check_num_frames(args.frames, "--frames")
-    if args.reward is None:
-        args.reward = "embedding" if (args.named_family or args.family) == "navigation" else "trajectory"
-    reward = chosen_reward(args)
     tasks = _tasks(args)
+    args.reward = args.reward or ("embedding" if is_first_person(tasks[0]) else "trajectory")
+    reward = chosen_reward(args)
     clips: list[AuditClip] = []
     with progress("auditing tasks", len(tasks)) as advance:
         done = 0

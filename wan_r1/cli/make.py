@@ -63,12 +63,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.runs import write_text
     from wan_r1.tasks import make_family
+    from wan_r1.tasks.vr_bench import WRITERS
     from wan_r1.video import check_num_frames
 
     settings = family_settings(args)
     make_family(args.family, **settings)
-    if args.family == "navigation" and args.layout == "vr-bench":
-        raise ConfigError("--layout vr-bench: navigation is no game of VR-Bench; leave the option out")
+    if args.family not in WRITERS and args.layout == "vr-bench":
+        raise ConfigError(f"--layout vr-bench: {args.family} is no game of VR-Bench; leave the option out")
     if args.frames is not None:
         check_num_frames(args.frames, "--frames")
     jobs = [
@@ -90,11 +91,11 @@ def _run(args: argparse.Namespace) -> int:
     metadata = args.out / "metadata.csv"
     kept = _other_rows(metadata, rows) if args.layout == "vr-bench" else []
     write_text(metadata, _csv([*kept, *rows]))
-    folder = args.out if args.family == "navigation" else args.out / _folder(rows[0])
+    folder = args.out / _folder(rows[0]) if args.family in WRITERS else args.out
     if args.json:
         print_json({"out": str(args.out), "folder": str(folder), "num": len(rows), "metadata": str(metadata)})
     else:
-        names = "Benchmark/, wm_videos/" if args.family == "navigation" else "images/, states/, videos/"
+        names = "images/, states/, videos/" if args.family in WRITERS else "Benchmark/, wm_videos/"
         say(f"wrote {len(rows)} tasks to {folder}: {names}; and {metadata}")
     return DONE
 
@@ -121,7 +122,7 @@ def _write_one(job: _Job) -> Row:
     from wan_r1.tasks import make_family, task_seed
     from wan_r1.tasks.skin_folders import skin_of
     from wan_r1.tasks.target_bench import write_segment
-    from wan_r1.tasks.vr_bench import write_state
+    from wan_r1.tasks.vr_bench import WRITERS, write_state
     from wan_r1.video import write_image, write_video
 
     family = make_family(job.family, **job.settings)
@@ -129,7 +130,7 @@ def _write_one(job: _Job) -> Row:
     size = max(task.first_frame.shape[:2])
     level = task.settings.get("level", job.family)
     name = f"{level}_{job.index + 1:04d}"  # VR-Bench counts from 0001
-    if job.family == "navigation":
+    if job.family not in WRITERS:
         frames = job.frames or default_frames(size)
         film, picture = write_segment(job.out, name, task, frames, fps=job.fps, crf=job.crf)
         return str(film), task.prompt, str(picture)
