@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wan_r1.reports.plots import SERIES
+
 __all__ = ["plot_paths"]
 
 REFERENCE = "#1c2430"
-COLORS = ("#0f766e", "#c2410c", "#7c3aed", "#2563eb", "#be123c", "#a16207")
 SIZE_INCH = 4.2
 MARGIN_M = 0.4
 
@@ -28,7 +29,7 @@ def plot_paths(file: str | Path, title: str, reference: Points, ways: Mapping[st
     axes.plot(-reference[:, 1], reference[:, 0], color=REFERENCE, linewidth=5, alpha=0.25, label="reference")
     axes.plot(-reference[-1, 1], reference[-1, 0], "*", color=REFERENCE, markersize=13)
     for index, (name, points) in enumerate(ways.items()):
-        color = COLORS[index % len(COLORS)]
+        color = SERIES[index % len(SERIES)]
         axes.plot(-points[:, 1], points[:, 0], "o-", color=color, linewidth=1.6, markersize=4, label=name)
     everything = np.concatenate([reference, *ways.values()])
     low, high = everything.min(axis=0) - MARGIN_M, everything.max(axis=0) + MARGIN_M

@@ -20,6 +20,8 @@ SERIES = ("#0f9488", "#d97706", "#7c5cd6", "#d1495b", "#4b7bd1", "#7a8b2d", "#b0
 INK = "#010203"
 """Stands for `currentColor` while matplotlib draws."""
 SIZE_INCH = (5.2, 2.9)
+MOST_INSIDE = 4
+"""Curves whose legend stands in the figure; that of more stands beside it, where it covers nothing."""
 
 Numbers = Sequence[float] | NDArray[np.float64]
 
@@ -137,9 +139,11 @@ def _svg(figure: Any, axes: Any) -> str:
     """The figure as an <svg> element that can stand inside a page beside others."""
     import matplotlib
 
-    if len(axes.get_legend_handles_labels()[0]) > 1:
-        legend = axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
-        legend.set_zorder(5)
+    num = len(axes.get_legend_handles_labels()[0])
+    if num > MOST_INSIDE:
+        figure.legend(frameon=False, fontsize=9, labelcolor=INK, loc="outside right upper")
+    elif num > 1:
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best").set_zorder(5)
     text = io.StringIO()
     title = re.sub(r"\W+", "-", axes.get_title(loc="left"))
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
