@@ -4,6 +4,7 @@ Every loss divides by a *global* count, so gradients are summed, not averaged, a
 one process with the same global batch.
 """
 
+import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,4 +99,12 @@ def join_world(device: str | None = None) -> World:
         raise ConfigError(f"asked for {asked} processes, but they cannot meet ({error}); {way_out}") from error
     if state.num_processes != asked:
         raise ConfigError(f"asked for {asked} processes, but {state.num_processes} joined; {way_out}")
+    if state.num_processes > 1:
+        # Python's end tears down threads that still talk to other processes, which now and then aborts one of them.
+        atexit.register(_leave_world)
     return World(rank=state.process_index, size=state.num_processes, device=device or str(state.device))
+
+
+def _leave_world() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()

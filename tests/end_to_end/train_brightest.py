@@ -7,6 +7,7 @@ update; RUN/model the saved model.
 """
 
 import argparse
+import faulthandler
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,7 @@ def main() -> None:
     parser.add_argument("--until", type=int, default=10)
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
+    faulthandler.enable()
     torch.set_num_threads(1)
     world = join_world("cpu")
     for mode in args.modes:
