@@ -25,6 +25,8 @@ RUNS = ROOT / "runs" / "games_job"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 KINDS = ("rl", "sft")
 MODEL = ["policy.path=wan-tiny-games", "max_minutes=12"]
+CONTROL = ["num_examples=5000", "sft.steps=1100"]
+"""As many demonstrations of the game as wan-tiny-games has seen, and the steps of 12 minutes."""
 HARDER = {"maze": "tiny_long", "trapfield": "medium", "sokoban": "medium", "irregular_maze": "easy", "maze3d": "easy"}
 """A level above `tiny` whose ways fit 17 frames."""
 SKINS = ("candy", "slate")
@@ -43,7 +45,7 @@ def run_one(game: str, kind: str, seed: int) -> None:
     folder = RUNS / f"{game}_{kind}_{seed}"
     if (folder / "summary.json").exists():
         return
-    seeds = [f"{kind}.seed={seed}"] + ([f"tasks.seed={seed}"] if kind == "rl" else [])
+    seeds = [f"{kind}.seed={seed}", *([f"tasks.seed={seed}"] if kind == "rl" else CONTROL)]
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")

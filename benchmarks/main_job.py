@@ -50,8 +50,14 @@ MODELS = {"base": [f"policy.path={BASE}"], "sft": [], "nft": ["--checkpoint", st
 
 def wan_r1(arguments: Sequence[str], log: Path | None = None) -> str:
     """Run the command in a process of one thread; its standard output. A failure ends the program."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "wan_r1", *arguments]
+    return python(["-m", "wan_r1", *arguments], log)
+
+
+def python(arguments: Sequence[str], log: Path | None = None) -> str:
+    """Run Python in a process of one thread that finds the modules of this folder; its standard output."""
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    command = [sys.executable, *arguments]
     errors = log.open("a") if log else None
     done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
     if done.returncode:
@@ -182,9 +188,8 @@ def outside_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def fill(section: str, text: str) -> None:
-    """Put a table between its marks in docs/results.md."""
-    page = ROOT / "docs" / "results.md"
+def fill(section: str, text: str, page: Path = ROOT / "docs" / "results.md") -> None:
+    """Put a table between its marks in a page."""
     before, rest = page.read_text().split(f"<!-- {section} -->\n")
     after = rest.split(f"<!-- /{section} -->")[1]
     page.write_text(f"{before}<!-- {section} -->\n{text}\n<!-- /{section} -->{after}")

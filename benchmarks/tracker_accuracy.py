@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.tasks import FAMILIES, MovesObjects, make_family, task_seed
+from wan_r1.tasks import MovesObjects, make_family, task_seed
 from wan_r1.tasks.draw import walk_positions
 from wan_r1.tasks.irregular_maze.render import draw_positions as draw_roads
 from wan_r1.tasks.maze.render import draw_positions as draw_maze
@@ -129,7 +129,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=1)
-    parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--family", nargs="+", choices=list(BOARDS), default=list(BOARDS))
     parser.add_argument("--skin", nargs="+", choices=list(SKINS), default=list(SKINS))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "tracker_accuracy.json")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """The final table of a run: one policy before and after, on the same tasks with the same noise."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progres
 
 
 def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
-    """One column of the table: means with 95 % intervals, numbers of tasks and layouts, VR-Bench's own metrics.
+    """One column of the table: means with 95 % intervals, share of videos with each violation, VR-Bench's own metrics.
 
     VR-Bench's metrics are of the rollouts that the evaluation kept; with none kept they are left out.
     """
@@ -35,6 +36,8 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
         else:
             interval = mean_interval(values.mean(axis=1), seed=INTERVAL_SEED)
         numbers[f"{name}_ci95"] = [interval.low, interval.high]
+    broken = Counter(kind for kinds in evaluation.violations for kind in set(kinds))
+    numbers["violations"] = {kind: count / len(tasks) for kind, count in broken.most_common()}
     num_samples = evaluation.em.shape[1]
     if num_samples > 1:
         ks = [k for k in (1, 2, 4, 8, 16, 32) if k <= num_samples]
