@@ -46,3 +46,8 @@ def test_without_a_terminal_progress_is_a_plain_line_on_stderr(capsys):
 )
 def test_work_ends_after_its_steps_or_its_time_whichever_comes_first(done, seconds, limit_s, share, left):
     assert time_left(done, 100, seconds, limit_s) == pytest.approx((share, left))
+
+
+def test_the_time_left_of_resumed_work_is_told_by_the_steps_of_this_session():
+    assert time_left(110, 200, 20.0, begun=100) == pytest.approx((0.55, 180.0))
+    assert time_left(100, 200, 0.5, begun=100) == pytest.approx((0.5, float("inf")))

@@ -49,52 +49,56 @@ class Advance(Protocol):
         ...
 
 
-def time_left(done: int, total: int, seconds: float, limit_s: float = math.inf) -> tuple[float, float]:
-    """(share that is done, seconds left) of work that ends after `total` steps or after `limit_s`, what comes first."""
-    by_steps = seconds / done * (total - done) if done else math.inf
-    left = max(0.0, min(by_steps, limit_s - seconds))
-    return (seconds / (seconds + left) if math.isfinite(left) and seconds + left else 0.0), left
+def time_left(done: int, total: int, seconds: float, limit_s: float = math.inf, begun: int = 0) -> tuple[float, float]:
+    """(share that is done, seconds left) of work that ends after `total` steps or after `limit_s`, what comes first.
+
+    seconds: since the work went on after `begun` steps, whose own time is not known.
+    """
+    by_steps = seconds / (done - begun) * (total - done) if done > begun else math.inf
+    if limit_s - seconds < by_steps:
+        return (min(1.0, seconds / limit_s) if limit_s else 1.0), max(0.0, limit_s - seconds)
+    return done / total if total else 0.0, max(0.0, by_steps)
 
 
 @contextmanager
-def progress(what: str, total: int, limit_s: float = math.inf) -> Iterator[Advance]:
+def progress(what: str, total: int, limit_s: float = math.inf, begun: int = 0) -> Iterator[Advance]:
     """A progress bar with the time left on a terminal, plain lines elsewhere; yields `advance(steps, note)`.
 
-    limit_s: seconds after which the work ends whatever is done by then.
+    limit_s: seconds after which the work ends whatever is done by then. begun: steps that were done before.
 
     >>> with progress("making tasks", 10) as advance:
     ...     advance(10)
     """
     if sys.stderr.isatty():
-        with _bar(what, total, limit_s) as advance:
+        with _bar(what, total, limit_s, begun) as advance:
             yield advance
     else:
-        yield _plain(what, total, limit_s)
+        yield _plain(what, total, limit_s, begun)
 
 
 @contextmanager
-def _bar(what: str, total: int, limit_s: float) -> Iterator[Advance]:
+def _bar(what: str, total: int, limit_s: float, begun: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}{task.fields[note]}"))
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        handle = bar.add_task(what, total=1.0, note="", left=f"0/{total}")
-        start, done = time.monotonic(), 0
+        handle = bar.add_task(what, total=1.0, note="", left=f"{begun}/{total}")
+        start, done = time.monotonic(), begun
 
         def advance(steps: int, note: str = "") -> None:
             nonlocal done
             done += steps
-            share, left = time_left(done, total, time.monotonic() - start, limit_s)
+            share, left = time_left(done, total, time.monotonic() - start, limit_s, begun)
             words = f"{done}/{total}, {format_seconds(left)} left" if math.isfinite(left) else f"{done}/{total}"
             bar.update(handle, completed=share, left=words, note=f"; {note}" if note else "")
 
         yield advance
 
 
-def _plain(what: str, total: int, limit_s: float) -> Advance:
+def _plain(what: str, total: int, limit_s: float, begun: int) -> Advance:
     start = time.monotonic()
-    done = 0
+    done = begun
     spoken = start
 
     def advance(steps: int, note: str = "") -> None:
@@ -106,7 +110,7 @@ def _plain(what: str, total: int, limit_s: float) -> Advance:
             say(f"{what}: {done}/{total} in {format_seconds(now - start)}{end}")
         elif now - spoken >= PLAIN_INTERVAL_S:
             spoken = now
-            _, left = time_left(done, total, now - start, limit_s)
+            _, left = time_left(done, total, now - start, limit_s, begun)
             words = f", {format_seconds(left)} left" if math.isfinite(left) else ""
             say(f"{what}: {done}/{total}{words}{end}")
 

@@ -103,15 +103,15 @@ def reporter(
     what: str, total: int, run: RunFolder, trackers: Tracking, max_minutes: float = math.inf
 ) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
     """What trainers call with (step, total, metrics): moves the progress bar, writes log.txt, tells the trackers."""
-    done = 0
-    with progress(what, total, 60 * max_minutes) as advance:
+    # A resumed run begins in the middle, at or a few steps before the last line of its log.
+    done = max((line.get("step", 0) for line in run.read_metrics()), default=0)
+    with progress(what, total, 60 * max_minutes, done) as advance:
 
         def report(step: int, total: int, numbers: dict[str, float]) -> None:
             nonlocal done
             shown = ", ".join(f"{name} {numbers[name]:.3f}" for name in NOTED if name in numbers)
             trackers.log(step, numbers)
             run.write_log(f"{time.strftime('%H:%M:%S')} {what} {step}/{total} {shown}")
-            # A resumed run begins in the middle; the bar takes that as done.
             advance(step - done, shown)
             done = step
 
