@@ -40,7 +40,10 @@ def add_paths(kinds: Any) -> None:
     parser.add_argument("dataset", metavar="DATASET", type=Path)
     parser.add_argument("output", metavar="OUTPUT", type=Path)
     parser.add_argument(
-        "--decoder", choices=["visual_odometry", "vggt", "oracle"], default="visual_odometry", help="what reads the way"
+        "--decoder",
+        choices=["visual_odometry", "pose_regressor", "vggt", "oracle"],
+        default="visual_odometry",
+        help="what reads the way; pose_regressor knows drawn rooms at 64 to 80 px only",
     )
     parser.add_argument(
         "--constants", choices=CONSTANTS, default="official", help="Target-Bench's sets of constants of the metrics"

@@ -4,6 +4,7 @@ from wan_r1.trackers.camera import CameraDecoder, OracleDecoder
 from wan_r1.trackers.csrt import CsrtTracker
 from wan_r1.trackers.ncc import NccTracker
 from wan_r1.trackers.optical_flow import OpticalFlowTracker
+from wan_r1.trackers.pose_regressor import PoseRegressor
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.trackers.tracker import Tracker
 from wan_r1.trackers.vggt import VggtDecoder
@@ -21,6 +22,7 @@ TRACKERS: dict[str, type[Tracker]] = {
 
 DECODERS: dict[str, type[CameraDecoder]] = {
     "visual_odometry": VisualOdometry,
+    "pose_regressor": PoseRegressor,
     "vggt": VggtDecoder,
     "oracle": OracleDecoder,
 }
