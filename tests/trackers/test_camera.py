@@ -124,4 +124,4 @@ def test_an_anchor_needs_a_distance():
         Anchor(picture=CLIP.anchor.picture, distance_m=0.0)
     with pytest.raises(ConfigError, match="between 10 and 150"):
         VisualOdometry(horizontal_fov_deg=1)
-    assert set(DECODERS) == {"visual_odometry", "vggt", "oracle"}
+    assert set(DECODERS) == {"visual_odometry", "pose_regressor", "vggt", "oracle"}

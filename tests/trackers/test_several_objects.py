@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks import make_task
 from wan_r1.tasks.skins import SKINS
 from wan_r1.tasks.sokoban import SokobanFamily
+from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.tasks.sokoban.render import draw_objects
 from wan_r1.trackers.scene import without_objects
 from wan_r1.trackers.sprite import SpriteTracker
@@ -54,6 +55,18 @@ def test_boxes_that_look_alike_keep_their_names_while_they_move() -> None:
     track = _track(task, points)
     assert np.abs(track.of("box_0") - points[:, 1]).max() < 0.1 / 8
     assert np.abs(track.of("box_1") - points[:, 2]).max() < 0.1 / 8
+
+
+def test_a_box_on_its_way_from_floor_to_a_chequered_goal_beside_a_hedge_is_one_box() -> None:
+    grid = np.ones((5, 5), np.int8)
+    grid[1:4, 1] = 0
+    level = SokobanState(grid=grid, start=(3, 1), boxes=((2, 1),), targets=((1, 1),), skin="meadow")
+    task = SokobanFamily(level="easy", size=256).task(level)
+    points = np.repeat(np.asarray([[(0.3, 0.7), (0.3, 0.5)]], np.float32), 17, axis=0)
+    points[..., 1] -= np.linspace(0, 0.2, 17)[:, None]  # one push up
+    track = SpriteTracker()(draw_objects(level, points, 256), task)
+    assert (track.copies == 1).all()
+    assert np.abs(track.points.swapaxes(0, 1) - points).max() < 0.1 / 5
 
 
 def test_one_box_less_is_not_seen_and_one_more_is_a_copy_of_each() -> None:

@@ -53,7 +53,11 @@ LIGHT_ROWS = 10
 """Rows of tiles, at least, that the light is fitted to; more tiles say little more."""
 
 MIN_CONTRAST = 0.2
-"""Share of the largest squared contrast below which the background hides the sprite."""
+"""Share of the largest squared contrast below which the background may hide the sprite."""
+
+PLAIN_CONTRAST = 70.0
+"""Grey levels between sprite and ground, 40 in each of three channels, at which no ground hides the sprite, however
+bright or dark the rest of the picture is: noise of sigma 12 makes 21 in a pixel, and is averaged over the sprite."""
 
 HIDDEN_ALPHA = 0.02
 """Opacity above which a sprite hides what is below it."""
@@ -102,6 +106,11 @@ class Template:
     most: float
     contrast: Floats
     weight: float
+
+    @property
+    def least(self) -> float:
+        """Energy below which the background hides the sprite."""
+        return min(MIN_CONTRAST * self.most, PLAIN_CONTRAST**2 * self.weight)
 
     @property
     def reach(self) -> int:

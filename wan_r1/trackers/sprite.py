@@ -39,6 +39,7 @@ RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the spr
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
 HUE_COSINE = 0.87  # 30 degrees between the change of colour that is seen and the one that the sprite makes
 LEAST_HUE = 40.0  # grey levels between sprite and background, on the mean, below which noise tells the direction
+LEFT_OUT = 0.1  # loss to the ring from which an instance may lie a little beside the place that was found
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 SUM = np.ones((1, 3), np.float32)
@@ -213,6 +214,8 @@ class SpriteTracker:
             quality = candidate.score - RING_WEIGHT * _around(rest, candidate.place, template)
             if quality >= least:
                 (row, col), (dx, dy) = candidate.place, candidate.offset
+                if len(found) < expected and quality < candidate.score - LEFT_OUT:
+                    (row, col), (dx, dy), quality = _settled(frame, noise, rest, scene, template, candidate.place)
                 found.append((col + dx, row + dy, min(quality, 1.0)))
         return found
 
@@ -283,8 +286,29 @@ def _match(
     within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.inside.sum()
     energy = template.energy[window]
     score = (2 * matched - np.maximum(within, 0)) / np.maximum(energy, 1.0)
-    score[(energy < MIN_CONTRAST * template.most) | (matched < least * energy)] = -1
+    score[(energy < template.least) | (matched < least * energy)] = -1
     return np.asarray(score, dtype=np.float32), matched
+
+
+def _settled(
+    frame: Video, noise: float, over: Video, scene: Scene, template: Template, place: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[float, float], float]:
+    """Where around (row, col) the score less the cost of the ring is highest: that place, its offset, and how high.
+
+    At the border of ground that looks much like the sprite, a place partly on that ground explains as large a share as
+    the true one, but leaves a part of the sprite out.
+    """
+    reach = int(_gap(template) / 2)
+    wide = reach + template.reach
+    rows, cols = (slice(max(0, center - wide), center + wide + 1) for center in place)
+    score = _match(frame, noise, scene.background, template, (rows, cols), 0.0)[0]
+    top, left = (max(0, center - reach) for center in place)
+    below, right = place[0] + reach + 1, place[1] + reach + 1
+    quality = score[top - rows.start : below - rows.start, left - cols.start : right - cols.start]
+    for y, x in np.ndindex(*quality.shape):
+        quality[y, x] -= RING_WEIGHT * _around(over, (top + y, left + x), template)
+    y, x = divmod(int(quality.argmax()), quality.shape[1])
+    return (top + y, left + x), _peak_offset(quality, y, x), float(quality[y, x])
 
 
 def _correlate(picture: Floats, kernel: Floats) -> Floats:
