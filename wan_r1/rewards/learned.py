@@ -7,8 +7,7 @@ trajectory reward. Its file states how often it was right on held-out videos (wa
 benchmarks/learned_judge.py).
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.rewards.trajectory import TrajectoryReward
+from wan_r1.trackers.network_file import read_network, write_network
 from wan_r1.types import Score, Task
 from wan_r1.video import check_video, resize_video, subsample
 
@@ -28,8 +28,8 @@ __all__ = ["JudgeShape", "LearnedReward", "build_network", "judge_input", "read_
 
 Video = NDArray[np.uint8]
 
-METADATA_KEY = "judge"
-"""Under this name the file holds shape and facts as JSON."""
+KIND = "learned_judge"
+"""Of network files; benchmarks/learned_judge.py writes one."""
 NORM_GROUPS = 8
 
 
@@ -80,33 +80,12 @@ def build_network(shape: JudgeShape) -> "nn.Sequential":
 
 def write_judge(path: str | Path, network: "nn.Sequential", shape: JudgeShape, facts: dict[str, Any]) -> None:
     """Write weights (half precision), shape and facts (what it was trained on, how often it is right) to one file."""
-    from safetensors.torch import save_file
-
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, partial, {METADATA_KEY: json.dumps({"shape": asdict(shape), "facts": facts})})
-    partial.replace(file)
+    write_network(path, network, KIND, shape, facts)
 
 
 def read_judge(path: str | Path) -> tuple["nn.Sequential", JudgeShape, dict[str, Any]]:
     """Network, shape and facts of a file. CheckpointError if it is no judge."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            described = json.loads((file.metadata() or {})[METADATA_KEY])
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        values = described["shape"]
-        shape = JudgeShape(**{**values, "widths": tuple(values["widths"])})
-        network = build_network(shape)
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: not a learned judge ({error}); train one: python benchmarks/learned_judge.py"
-        ) from error
-    return network.eval(), shape, described["facts"]
+    return read_network(path, KIND, JudgeShape, build_network)
 
 
 @lru_cache(maxsize=2)

@@ -5,8 +5,7 @@ has one height and one lens; from these it takes metres, so the anchor is not us
 path out. Trained by benchmarks/pose_regressor.py, whose file states its error on rooms of the test side.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.errors import ConfigError
 from wan_r1.trackers.camera import Clip, camera_track, lost_camera
+from wan_r1.trackers.network_file import read_network, write_network
 from wan_r1.types import Track
 from wan_r1.video import resize_video
 
@@ -34,8 +34,8 @@ __all__ = [
     "write_regressor",
 ]
 
-METADATA_KEY = "pose_regressor"
-"""Under this name the file holds shape and facts as JSON."""
+KIND = "pose_regressor"
+"""Of network files; benchmarks/pose_regressor.py writes one."""
 SHIPPED = "pose_regressor.safetensors"
 MOTION_UNITS = (0.1, 0.1, 0.1)
 """One unit of the network's output: metres forward, metres to the left, radians to the left."""
@@ -98,31 +98,12 @@ def add_up(motions: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 def write_regressor(path: Path, network: "nn.Sequential", shape: RegressorShape, facts: dict[str, Any]) -> None:
     """Write weights (half precision), shape and facts (data, error on held-out rooms) to one file."""
-    from safetensors.torch import save_file
-
-    partial = path.with_name(path.name + ".partial")
-    weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, partial, {METADATA_KEY: json.dumps({"shape": asdict(shape), "facts": facts})})
-    partial.replace(path)
+    write_network(path, network, KIND, shape, facts)
 
 
 def read_regressor(path: Path) -> tuple["nn.Sequential", RegressorShape, dict[str, Any]]:
     """Network, shape and facts of a file. CheckpointError if it is none."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            described = json.loads((file.metadata() or {})[METADATA_KEY])
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        values = described["shape"]
-        shape = RegressorShape(**{**values, "widths": tuple(values["widths"])})
-        network = build_regressor(shape)
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: not a pose regressor ({error}); train one: python benchmarks/pose_regressor.py"
-        ) from error
-    return network.eval(), shape, described["facts"]
+    return read_network(path, KIND, RegressorShape, build_regressor)
 
 
 @lru_cache(maxsize=2)
