@@ -51,6 +51,18 @@ def test_the_zoo_shows_the_flights_and_false_scenes_of_the_family() -> None:
     assert {"flight", "goal_swapped", "walls_erased"} <= names
 
 
+@pytest.mark.parametrize("number", [8, 14, 16])
+def test_a_goal_narrower_than_a_tile_that_is_gone_is_seen(number: int) -> None:
+    task = make_tasks("maze3d", 9, 1, start=number, level="hard", skin="slate", size=192)[0]
+    examples = {e.name: e.video for e in zoo(task, 17, pairs=False) if e.name in ("goal_swapped", "exact", "crf35")}
+    scores = {name: TrajectoryReward()(task, video) for name, video in examples.items()}
+    assert scores["exact"].value >= 0.95
+    assert scores["goal_swapped"].value <= 0.3
+    verdict = scores["goal_swapped"].verdict
+    assert verdict is not None
+    assert "goal_moved" in {violation.kind for violation in verdict.violations}
+
+
 def test_a_ball_of_another_colour_is_not_the_ball() -> None:
     task = make_task("maze3d", 22)
     points = walk_positions(task.solution.points, 17, None)

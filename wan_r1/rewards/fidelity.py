@@ -40,6 +40,8 @@ class FidelityCheck:
     """Mean share of changed tiles that costs nothing: decoders leave a few."""
     violation_share: float = 0.06
     """Share of changed tiles in a frame that makes it a changed scene."""
+    goal_lost: float = 0.6
+    """Share of a small goal's contrast by which its colour may differ."""
     min_frames: int = 3
     """Frames in a row that a change must last to be a violation."""
 
@@ -59,8 +61,9 @@ class FidelityCheck:
         span = self.full_loss_share - self.free_share
         fidelity = 1 - np.clip((shares.mean() - self.free_share) / span, 0, 1)
         checks = {"scene_changed": shares > self.violation_share}
-        for box in task.goals:
-            checks["goal_moved"] = checks.get("goal_moved", False) | self._box_changed(observation.changes, box)
+        for index, box in enumerate(task.goals):
+            moved = self._box_changed(observation.changes, box) | (observation.goals[:, index] > self.goal_lost)
+            checks["goal_moved"] = checks.get("goal_moved", False) | moved
         violations = []
         for kind, flags in checks.items():
             frame = first_run(flags, self.min_frames)

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from wan_r1.tasks.grid import Cell
+
 __all__ = ["ERRANT", "walk_with_wrong_turns"]
 
 Node = TypeVar("Node", bound=Hashable)
@@ -15,18 +17,24 @@ ERRANT = 1
 
 
 def walk_with_wrong_turns(
-    way: Sequence[Node], branches: Callable[[Node], Sequence[Node]], chance: float, rng: np.random.Generator
+    way: Sequence[Node],
+    branches: Callable[[Node], Sequence[Node]],
+    chance: float,
+    rng: np.random.Generator,
+    cell_of: Callable[[Node], Cell] | None = None,
 ) -> list[Node]:
     """Nodes of a walker who takes a wrong branch with this chance wherever there is one.
 
-    A wrong branch is followed at random, never back over nodes walked on before, to where it ends; there the walker
-    stays. The first node is that of `way`.
+    A wrong branch is followed to where it ends, never back over nodes walked on before; there the walker stays. In the
+    open, where branches do not end (`cell_of` given), it is followed straight on, else at random. The first node is
+    that of `way`.
 
     Args:
         way: nodes of the right way, start and goal included.
         branches: the nodes beside a node, in a fixed order; none where the walk ends.
         chance: of an error at each node of the way that has another branch, in [0, 1).
         rng: source of the errors.
+        cell_of: the cell (row, col) of a node, for walks in the open.
     """
     walk = list(way[:1])
     for here, ahead in pairwise(way):
@@ -35,6 +43,10 @@ def walk_with_wrong_turns(
             while wrong:
                 walk.append(wrong[rng.integers(len(wrong))])
                 wrong = [node for node in branches(walk[-1]) if node not in walk]
+                if cell_of is not None:
+                    before, now = cell_of(walk[-2]), cell_of(walk[-1])
+                    onward = (2 * now[0] - before[0], 2 * now[1] - before[1])
+                    wrong = [node for node in wrong if cell_of(node) == onward]
             return walk
         walk.append(ahead)
     return walk

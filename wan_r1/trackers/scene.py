@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import TrackingError
+from wan_r1.trackers.goals import SmallGoal, small_goals
 from wan_r1.types import Box, Sprite, Task
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "fit_light",
     "largest_channel",
     "make_scene",
+    "relight",
     "shrink",
     "tile_means",
     "without_objects",
@@ -125,7 +127,7 @@ class Scene:
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r,
     c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
     height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
-    that look alike; alike: the same names -> names of all objects that look like it.
+    that look alike; alike: the same names -> names of all objects that look like it; goals: the small ones (goals.py).
     """
 
     factor: int
@@ -137,6 +139,7 @@ class Scene:
     tile_tolerance: Floats
     templates: dict[str, Template]
     alike: dict[str, tuple[str, ...]]
+    goals: tuple[SmallGoal | None, ...]
 
 
 @functools.lru_cache(maxsize=8)
@@ -157,10 +160,10 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
     flat = np.flatnonzero(contrast.max(axis=2) < FLAT_CONTRAST)
     tiles = tile_means(background)
     alike = _alike(task)
-    work_scale = (scale[0] / factor, scale[1] / factor)
+    work_scale, size = (scale[0] / factor, scale[1] / factor), (width / factor, height / factor)
     return Scene(
         factor=factor,
-        size=(width / factor, height / factor),
+        size=size,
         background=background,
         tolerance=(EDGE_TOLERANCE * contrast).astype(np.uint8),
         flat=flat[:: max(1, len(flat) // NOISE_PIXELS)],
@@ -168,6 +171,7 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
         alike=alike,
+        goals=small_goals(task, background, size),
     )
 
 
@@ -237,6 +241,15 @@ def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
     gain, offset = np.where(plain[:, None], 1, gain), np.where(plain[:, None], shift, offset)
     offset = (offset + MIDDLE_GREY * (1 - gain)).clip(-MAX_OFFSET, MAX_OFFSET)
     return gain[:, None, None], offset[:, None, None]
+
+
+def relight(frame: Picture, light: Floats) -> Picture:
+    """A frame [h, w, 3] with its light, gain and offset of each channel [4], taken back."""
+    gain, offset = light[0], light[1:]
+    if abs(gain - 1) < 0.02 and np.abs(offset).max() < 2:
+        return frame
+    levels = (np.arange(256, dtype=np.float32)[:, None] - offset) / gain
+    return np.asarray(cv2.LUT(frame, levels.round().clip(0, 255).astype(np.uint8)[None]))
 
 
 def _by_channel(tiles: Floats) -> Floats:

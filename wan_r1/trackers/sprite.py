@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
+from wan_r1.trackers.goals import goal_change
 from wan_r1.trackers.linking import Found, link_instances
 from wan_r1.trackers.scene import (
     MIN_CONTRAST,
@@ -24,6 +25,7 @@ from wan_r1.trackers.scene import (
     fit_light,
     largest_channel,
     make_scene,
+    relight,
     shrink,
     tile_means,
 )
@@ -53,12 +55,13 @@ class Observation:
     """One look at a video: where the objects are, and what else changed.
 
     changes [T, rows, cols] float32: per tile, the largest difference over colour channels to the conditioning image in
-    grey levels, beyond what light and blur explain; NaN where objects are. light [T, 4]: gain, and offset of each
-    channel.
+    grey levels, beyond what light and blur explain; NaN where objects are. goals [T, G] float32: change of each small
+    goal (trackers/goals.py) as a share of its contrast. light [T, 4]: gain, and offset of each channel.
     """
 
     track: Track
     changes: Floats
+    goals: Floats
     light: Floats
 
 
@@ -96,33 +99,33 @@ class SpriteTracker:
         """The same for a video that comes in parts [t, H, W, 3] uint8, of which one is held at a time."""
         if not task.objects:
             raise TrackingError(f"task of family {task.family}: it has no objects to track")
-        found: list[dict[str, Found]] = []
-        changes, lights, scene = [], [], None
+        scene, chunks = None, []
         for part in parts:
             check_video(part)
             scene = scene or make_scene(task, part.shape[1], part.shape[2])
-            for first in range(0, len(part), CHUNK):
-                instances, changed, light = self._observe_chunk(part[first : first + CHUNK], scene)
-                found += instances
-                changes.append(changed)
-                lights.append(light)
+            chunks += [self._observe_chunk(part[first : first + CHUNK], scene) for first in range(0, len(part), CHUNK)]
         if scene is None:
             raise TrackingError("a video without any part; it needs at least one frame")
-        track = link_instances(found, task, scene.alike, scene.size)
-        return Observation(track=track, changes=np.concatenate(changes), light=np.concatenate(lights))
+        found, *pieces = zip(*chunks, strict=True)
+        track = link_instances([instances for each in found for instances in each], task, scene.alike, scene.size)
+        changes, goals, light = map(np.concatenate, pieces)
+        return Observation(track=track, changes=changes, goals=goals, light=light)
 
-    def _observe_chunk(self, video: Video, scene: Scene) -> tuple[list[dict[str, Found]], Floats, Floats]:
+    def _observe_chunk(self, video: Video, scene: Scene) -> tuple[list[dict[str, Found]], Floats, Floats, Floats]:
         frames = [shrink(frame, scene.factor) for frame in video]
         tiles = np.stack([tile_means(frame) for frame in frames])
         gain, offset = fit_light(tiles, scene.tiles)
         changes = largest_channel(np.abs((tiles - offset) / gain - scene.tiles)) - scene.tile_tolerance
         light = np.concatenate([gain, offset], axis=3).reshape(-1, 4)
-        found = []
+        found, goals = [], np.empty((len(frames), len(scene.goals)), np.float32)
         for index, frame in enumerate(frames):
-            instances = self._find(_relight(frame, light[index]), scene)
+            lit = relight(frame, light[index])
+            instances = self._find(lit, scene)
             _hide(changes[index], instances, scene)
+            where = [(scene.templates[name].reach, each) for name, each in instances.items()]
+            goals[index] = [goal_change(lit, goal, where) for goal in scene.goals]
             found.append(instances)
-        return found, changes.astype(np.float32), light.astype(np.float32)
+        return found, changes.astype(np.float32), goals, light.astype(np.float32)
 
     def _limits(self, is_copy: bool) -> tuple[float, float]:
         return (self.min_copy_amplitude, self.min_copy_score) if is_copy else (self.min_amplitude, self.min_score)
@@ -257,14 +260,6 @@ def _noise(changed: Video, scene: Scene) -> float:
     return float(np.partition(sample, middle)[middle]) / 0.6745 if sample.size > 60 else 0.0
 
 
-def _relight(frame: Video, light: Floats) -> Video:
-    gain, offset = light[0], light[1:]
-    if abs(gain - 1) < 0.02 and np.abs(offset).max() < 2:
-        return frame
-    levels = (np.arange(256, dtype=np.float32)[:, None] - offset) / gain
-    return np.asarray(cv2.LUT(frame, levels.round().clip(0, 255).astype(np.uint8)[None]))
-
-
 def _window(busy: Video, reach: int) -> tuple[slice, slice]:
     x, y, w, h = cv2.boundingRect(busy)
     return slice(max(0, y - reach), y + h + reach), slice(max(0, x - reach), x + w + reach)
@@ -321,13 +316,14 @@ def _has_hue(frame: Video, background: Video, template: Template, place: tuple[i
     for center, length in zip(place, frame.shape, strict=False):
         here.append(slice(max(0, center - half), center + half + 1))
         part.append(slice(max(0, half - center), half + length - center))
-    color, alpha = template.layers[*part, :3], template.layers[*part, 3:]
-    below = background[*here].astype(np.float32)
-    expected = (alpha * (color - alpha * below)).sum(axis=(0, 1))
-    changed = (alpha * (frame[*here] - below)).sum(axis=(0, 1))
-    if np.linalg.norm(expected) < LEAST_HUE * template.weight:
+    layers = template.layers[*part].reshape(-1, 4)
+    alpha = layers[:, 3]
+    below = background[*here].reshape(-1, 3).astype(np.float32)
+    expected = alpha @ layers[:, :3] - np.square(alpha) @ below
+    changed = alpha @ (frame[*here].reshape(-1, 3) - below)
+    if expected @ expected < (LEAST_HUE * template.weight) ** 2:
         return True
-    return bool(changed @ expected >= HUE_COSINE * np.linalg.norm(changed) * np.linalg.norm(expected))
+    return bool(changed @ expected >= HUE_COSINE * np.sqrt((changed @ changed) * (expected @ expected)))
 
 
 def _around(over: Video, place: tuple[int, int], template: Template) -> float:
@@ -365,9 +361,12 @@ def _overlap(
 
 def _forbid(score: Floats, place: tuple[int, int], window: tuple[slice, slice], template: Template) -> None:
     """No second instance near a place (row, col) that was looked at already; changes `score` in place."""
-    rows = np.arange(score.shape[0])[:, None] + window[0].start - place[0]
-    cols = np.arange(score.shape[1])[None] + window[1].start - place[1]
-    score[rows**2 + cols**2 < _gap(template) ** 2] = -1
+    gap = _gap(template)
+    row, col = place[0] - window[0].start, place[1] - window[1].start
+    top, left = max(0, int(row - gap)), max(0, int(col - gap))
+    near = score[top : int(row + gap) + 2, left : int(col + gap) + 2]
+    rows, cols = np.ogrid[top - row : top - row + near.shape[0], left - col : left - col + near.shape[1]]
+    near[rows**2 + cols**2 < gap**2] = -1
 
 
 def _erase(picture: Video, place: tuple[int, int], template: Template) -> None:

@@ -112,10 +112,12 @@ class SokobanFamily:
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
 
     def errant_walk(self, task: Task, chance: float) -> Path:
-        """The way of a demonstrator who strays with this chance at each step and then walks and pushes at random."""
+        """The way of a demonstrator who strays with this chance at each step, straight on until nothing moves."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
         way = solution(state.grid, state_of(state.start, state.boxes), state.targets)
-        states = walk_with_wrong_turns(way, lambda each: branches(state.grid, each), chance, rng)
+        states = walk_with_wrong_turns(
+            way, lambda each: branches(state.grid, each), chance, rng, cell_of=lambda each: each[0]
+        )
         return cells_to_path([agent for agent, _ in states], state.grid.shape)
 
     def follow(self, task: Task, path: Path) -> NDArray[np.float32]:

@@ -97,10 +97,12 @@ class TrapfieldFamily:
         return draw_walk(task.state, path, num_frames, size, self.parameters.blocks_per_frame)
 
     def errant_walk(self, task: Task, chance: float) -> Path:
-        """The way of a demonstrator who strays with this chance at each step, until stuck or on a trap."""
+        """The way of a demonstrator who strays with this chance at each step, straight on to an edge or a trap."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
         way = shortest_path(state.grid, state.start, state.goal)
-        cells = walk_with_wrong_turns(way, lambda cell: branches(state.grid, cell), chance, rng)
+        cells = walk_with_wrong_turns(
+            way, lambda cell: branches(state.grid, cell), chance, rng, cell_of=lambda cell: cell
+        )
         return cells_to_path(cells, state.grid.shape)
 
     def judge(self, task: Task, track: Track) -> Verdict:
