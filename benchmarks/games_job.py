@@ -4,10 +4,9 @@
     python benchmarks/games_job.py --games sokoban --only rl    # a part of it
     python benchmarks/games_job.py --table                      # only collect what is there
 
-A game's runs start from one model: wan-tiny for mazes, for the others wan-tiny-games after recipes/sft/GAME_tiny.toml
-(`start`). Then `rl` is recipes/rl/GAME_tiny.toml and `sft` the control: imitation goes on for the same time. A run is a
-folder below runs/games_job and goes on where it was stopped; benchmarks/results/games_job.json collects all of them,
-docs/results.md shows them.
+All runs start from wan-tiny-games. `rl` is recipes/rl/GAME_tiny.toml and `sft` the control: imitation of that game
+alone goes on for the same time. A run is a folder below runs/games_job and goes on where it was stopped;
+benchmarks/results/games_job.json collects all of them, docs/results.md shows them.
 """
 
 import argparse
@@ -25,10 +24,17 @@ from wan_r1.cli.console import say
 RUNS = ROOT / "runs" / "games_job"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 KINDS = ("rl", "sft")
+MODEL = "policy.path=wan-tiny-games"
 MINUTES = "max_minutes=12"
-CONTROL = ["sft.batch_size=16", "sft.steps=1100", "optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
-"""Imitation goes on: the steps of 12 minutes, with a rate that falls to 0 once more."""
-HARDER = {"maze": "tiny_long", "trapfield": "medium", "sokoban": "medium", "irregular_maze": "easy", "maze3d": "easy"}
+CONTROL = ["sft.batch_size=16", "sft.steps=5000", "optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
+"""Imitation goes on for 12 minutes, with a rate that falls to 0 once more."""
+HARDER = {
+    "maze": "tiny_long",
+    "trapfield": "medium",
+    "sokoban": "tiny_long",
+    "irregular_maze": "easy",
+    "maze3d": "easy",
+}
 """A level above `tiny` whose ways fit 17 frames."""
 SKINS = ("candy", "slate")
 """Looks that are held out in every family."""
@@ -41,23 +47,6 @@ def recipe_of(game: str, kind: str) -> str:
     return f"recipes/{kind}/{game}_tiny{continued}.toml"
 
 
-def model_of(game: str) -> str:
-    """What the runs of a game start from."""
-    return "wan-tiny" if game == "maze" else str(RUNS / f"{game}_start" / "model")
-
-
-def make_start(game: str) -> None:
-    """Train the model that a game's runs start from, or go on with it; nothing if it is finished."""
-    folder = RUNS / f"{game}_start"
-    if game == "maze" or (folder / "summary.json").exists():
-        return
-    resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
-    folder.mkdir(parents=True, exist_ok=True)
-    say(f"{folder.name}: begins")
-    wan_r1(["sft", recipe_of(game, "sft"), f"run={folder}", *resume], folder.with_suffix(".log"))
-    say(f"{folder.name}: done")
-
-
 def run_one(game: str, kind: str, seed: int) -> None:
     """Run, or go on with, one game and seed; nothing if it is finished."""
     folder = RUNS / f"{game}_{kind}_{seed}"
@@ -67,7 +56,7 @@ def run_one(game: str, kind: str, seed: int) -> None:
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")
-    fixed = [f"run={folder}", f"policy.path={model_of(game)}", MINUTES, "test.num_tasks=256"]
+    fixed = [f"run={folder}", MODEL, MINUTES, "test.num_tasks=256"]
     arguments = [kind, recipe_of(game, kind), *fixed, *seeds, *resume]
     wan_r1(arguments, folder.with_suffix(".log"))
     say(f"{folder.name}: done")
@@ -78,8 +67,7 @@ def evaluate_one(trained: str, game: str, name: str, options: list[str]) -> None
     model, file = RUNS / f"{trained}_rl_1" / "model", RUNS / f"{name}.json"
     if file.exists() or (trained != "sft" and not model.exists()):
         return
-    start = f"policy.path={model_of(game if trained == 'sft' else trained)}"
-    chosen = [start] if trained == "sft" else [start, "--checkpoint", str(model)]
+    chosen = [MODEL] if trained == "sft" else [MODEL, "--checkpoint", str(model)]
     file.write_text(wan_r1(["evaluate", "policy", recipe_of(game, "rl"), *options, *OUTSIDE, *chosen, "--json"]))
 
 
@@ -178,9 +166,6 @@ def main() -> int:
     parser.add_argument("--no-evaluations", action="store_true", help="leave out the evaluations after the runs")
     args = parser.parse_args()
     if not args.table:
-        with ThreadPoolExecutor(args.workers) as pool:
-            for game in args.games:
-                pool.submit(make_start, game).add_done_callback(lambda run: run.result())
         with ThreadPoolExecutor(args.workers) as pool:
             for job in ((game, kind, seed) for seed, kind, game in product(args.seeds, args.only, args.games)):
                 pool.submit(run_one, *job).add_done_callback(lambda run: run.result())

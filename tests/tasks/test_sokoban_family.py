@@ -86,10 +86,11 @@ def test_three_boxes_are_possible():
     assert "each yellow box" in task.prompt
 
 
-def test_tiny_solutions_have_4_to_15_moves_and_no_length_is_rare():
-    moves = [len(task.solution.points) - 1 for task in make_tasks("sokoban", 0, 100, level="tiny")]
-    assert (min(moves), max(moves)) == (4, 15)
-    assert min(moves.count(length) for length in range(4, 16)) >= 2
+@pytest.mark.parametrize(("level", "least", "most"), [("tiny", 4, 9), ("tiny_long", 10, 15)])
+def test_small_boards_have_solutions_of_every_length(level: str, least: int, most: int) -> None:
+    moves = [len(task.solution.points) - 1 for task in make_tasks("sokoban", 0, 60, level=level)]
+    assert (min(moves), max(moves)) == (least, most)
+    assert min(moves.count(length) for length in range(least, most + 1)) >= 2
 
 
 def test_a_split_has_layouts_of_its_side_only():

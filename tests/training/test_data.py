@@ -234,6 +234,13 @@ def test_several_families_take_turns_each_in_its_own_stream() -> None:
     assert np.array_equal(mixed[0].first_frame, alone[0].first_frame)
 
 
+def test_a_family_that_is_named_twice_has_twice_as_many_tasks_and_none_twice() -> None:
+    mixed = TaskSource(family=("maze", "trapfield", "maze"), seed=4).tasks(1, 6)
+    alone = TaskSource(family="maze", seed=4).tasks(1, 4)
+    assert [task.family for task in mixed] == ["trapfield", "maze", "maze", "trapfield", "maze", "maze"]
+    assert [task.seed for task in mixed if task.family == "maze"] == [task.seed for task in alone]
+
+
 def test_each_family_may_have_a_chance_of_wrong_turns_of_its_own() -> None:
     source = Demonstrations(family=("maze", "trapfield"), wrong_turns={"maze": 0.5})
     tasks = source.tasks(0, 8)

@@ -36,6 +36,12 @@ def test_the_rate_is_constant_without_warm_up_and_decay():
     assert {OptimizerSettings().factor(step, 10) for step in range(10)} == {1.0}
 
 
+def test_the_rate_falls_with_the_time_limit_if_that_ends_first():
+    settings = OptimizerSettings(decay_share=0.5)
+    assert [settings.factor(2, 100, spent) for spent in (0.0, 0.5, 0.75, 1.0, 1.1)] == [1.0, 1.0, 0.5, 0.0, 0.0]
+    assert settings.factor(75, 100, 0.1) == 0.5
+
+
 def test_the_first_average_is_the_weights_and_then_it_lags():
     weight, average = torch.nn.Parameter(torch.tensor([1.0])), dict[str, torch.Tensor]()
     update_average(average, {"w": weight}, 0.9)

@@ -8,7 +8,7 @@ import numpy as np
 
 from wan_r1.tasks.grid import Cell
 
-__all__ = ["ERRANT", "walk_with_wrong_turns"]
+__all__ = ["ERRANT", "straight_on", "walk_with_wrong_turns"]
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -21,20 +21,20 @@ def walk_with_wrong_turns(
     branches: Callable[[Node], Sequence[Node]],
     chance: float,
     rng: np.random.Generator,
-    cell_of: Callable[[Node], Cell] | None = None,
+    onward: Callable[[Node, Node], Sequence[Node]] | None = None,
 ) -> list[Node]:
     """Nodes of a walker who takes a wrong branch with this chance wherever there is one.
 
-    A wrong branch is followed to where it ends, never back over nodes walked on before; there the walker stays. In the
-    open, where branches do not end (`cell_of` given), it is followed straight on, else at random. The first node is
-    that of `way`.
+    A wrong branch is followed, at random and never back over nodes walked on before, to where it ends; there the walker
+    stays. The first node is that of `way`.
 
     Args:
         way: nodes of the right way, start and goal included.
         branches: the nodes beside a node, in a fixed order; none where the walk ends.
         chance: of an error at each node of the way that has another branch, in [0, 1).
         rng: source of the errors.
-        cell_of: the cell (row, col) of a node, for walks in the open.
+        onward: the nodes that a wrong branch may go on to from a node, given the one before it; by default `branches`.
+            Where branches are everywhere, aimless walks are hard to imitate and teach nothing.
     """
     walk = list(way[:1])
     for here, ahead in pairwise(way):
@@ -42,11 +42,25 @@ def walk_with_wrong_turns(
         if wrong and rng.random() < chance:
             while wrong:
                 walk.append(wrong[rng.integers(len(wrong))])
-                wrong = [node for node in branches(walk[-1]) if node not in walk]
-                if cell_of is not None:
-                    before, now = cell_of(walk[-2]), cell_of(walk[-1])
-                    onward = (2 * now[0] - before[0], 2 * now[1] - before[1])
-                    wrong = [node for node in wrong if cell_of(node) == onward]
+                beyond = branches(walk[-1]) if onward is None else onward(walk[-2], walk[-1])
+                wrong = [node for node in beyond if node not in walk]
             return walk
         walk.append(ahead)
     return walk
+
+
+def straight_on(
+    branches: Callable[[Node], Sequence[Node]], cell_of: Callable[[Node], Cell]
+) -> Callable[[Node, Node], list[Node]]:
+    """`onward` of a walker in the open: the branch straight ahead, if there is one.
+
+    Args:
+        branches: the nodes beside a node.
+        cell_of: the cell (row, col) of a node.
+    """
+
+    def onward(before: Node, here: Node) -> list[Node]:
+        (row, col), (row_before, col_before) = cell_of(here), cell_of(before)
+        return [node for node in branches(here) if cell_of(node) == (2 * row - row_before, 2 * col - col_before)]
+
+    return onward

@@ -153,7 +153,8 @@ class SokobanLevel:
 
 
 SOKOBAN_LEVELS: dict[str, SokobanLevel] = {
-    "tiny": SokobanLevel(blocks=10, wall_share=0.15, cell_px=8, min_moves=4, max_moves=15, blocks_per_frame=1.0),
+    "tiny": SokobanLevel(blocks=10, wall_share=0.15, cell_px=8, min_moves=4, max_moves=9, blocks_per_frame=1.0),
+    "tiny_long": SokobanLevel(blocks=10, wall_share=0.15, cell_px=8, min_moves=10, max_moves=15, blocks_per_frame=1.0),
     "easy": SokobanLevel(blocks=5, wall_share=0.10, cell_px=64),
     "medium": SokobanLevel(blocks=8, wall_share=0.10, cell_px=64),
     "hard": SokobanLevel(blocks=12, wall_share=0.10, cell_px=64),

@@ -32,7 +32,7 @@ class TaskSource:
     """A stream of tasks: task i depends on the seed and i only."""
 
     family: str | tuple[str, ...] = "maze"
-    "one family, or several that take turns"
+    "one family, or several that take turns; one that is named twice has twice as many tasks"
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     "settings of the family, for example level, skin, split; those of several families must suit all"
@@ -43,10 +43,14 @@ class TaskSource:
         return (self.family,) if isinstance(self.family, str) else self.family
 
     def tasks(self, first: int, num: int) -> list[Task]:
-        """Tasks first .. first + num - 1; of F families, task i is number i // F of family i % F."""
-        families, turns = self.families, len(self.families)
-        numbers = [divmod(index, turns) for index in range(first, first + num)]
-        return [make_tasks(families[turn], self.seed, 1, start=at, **self.settings)[0] for at, turn in numbers]
+        """Tasks first .. first + num - 1. Families take turns; each counts its own tasks from 0."""
+        found = []
+        for index in range(first, first + num):
+            rounds, turn = divmod(index, len(self.families))
+            family = self.families[turn]
+            number = rounds * self.families.count(family) + self.families[:turn].count(family)
+            found += make_tasks(family, self.seed, 1, start=number, **self.settings)
+        return found
 
     def videos(self, tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[np.uint8]:
         """Videos [B, T, H, W, 3] to learn these tasks from: their solutions."""

@@ -31,7 +31,7 @@ class OptimizerSettings:
     warmup_steps: int = 0
     "the rate rises linearly over these steps"
     decay_share: float = 0.0
-    "the rate falls linearly to 0 over this last share of the steps"
+    "the rate falls linearly to 0 over this last share of the steps, or of max_minutes if they end first"
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0 or not 0 <= self.decay_share <= 1:
@@ -64,12 +64,11 @@ class OptimizerSettings:
                 "take the same one, or start a run of its own"
             )
 
-    def factor(self, step: int, num_steps: int) -> float:
-        """What the learning rate is multiplied with at `step` of `num_steps`."""
+    def factor(self, step: int, num_steps: int, spent: float = 0.0) -> float:
+        """What the rate is multiplied with at `step` of `num_steps`; spent: share of a time limit that is gone."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        decay_steps = self.decay_share * num_steps
-        left = (num_steps - step) / decay_steps if decay_steps else 1.0
-        return warm * min(1.0, left)
+        left = max(0.0, 1 - max(step / num_steps, spent))
+        return warm * min(1.0, left / self.decay_share if self.decay_share else 1.0)
 
     def apply(self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], factor: float) -> float:
         """Clip the gradients, step with the rate times `factor`, clear the gradients; returns the gradient norm."""

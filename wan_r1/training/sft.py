@@ -102,14 +102,15 @@ class SFTTrainer:
         state = _State(parameters=parameters, optimizer=self.optimizer.build(parameters))
         if resume:
             self._resume(state)
-        settings, began, clock, timed = self.settings, time.monotonic() - state.seconds, Clock(), 0
+        settings, clock, timed = self.settings, Clock(), 0
         asked, over = False, state.done >= settings.steps or state.seconds >= 60 * max_minutes
         if over:
             return state.average
         examples = self.examples()
+        began = time.monotonic() - state.seconds
         while not (over or asked):
             with clock("step"):
-                numbers = self._step(state, examples)
+                numbers = self._step(state, examples, (time.monotonic() - began) / (60 * max_minutes))
             timed += 1
             over = state.done == settings.steps or self.world.any(time.monotonic() - began >= 60 * max_minutes)
             if state.done % settings.log_every == 0 or over:
@@ -125,12 +126,12 @@ class SFTTrainer:
                 self._save(state)
         return state.average
 
-    def _step(self, state: _State, examples: Encoded) -> dict[str, float]:
-        """One update of weights and average; returns its numbers for the log."""
+    def _step(self, state: _State, examples: Encoded, spent: float) -> dict[str, float]:
+        """One update of weights and average; returns its numbers for the log. spent: share of the time limit."""
         step, settings = state.done, self.settings
         state.losses.append(self._backward(step, examples))
         self.world.sum_gradients(state.parameters.values())
-        factor = self.optimizer.factor(step, settings.steps)
+        factor = self.optimizer.factor(step, settings.steps, self.world.sum(spent)[0] / self.world.size)
         norm = self.optimizer.apply(state.optimizer, state.parameters, factor)
         update_average(state.average, state.parameters, min(settings.ema_decay, (1 + step) / (10 + step)))
         state.done += 1

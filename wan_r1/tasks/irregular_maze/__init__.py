@@ -97,12 +97,13 @@ class IrregularMazeFamily:
         return draw_walk(task.state, path, num_frames, size, self.parameters.widths_per_frame)
 
     def errant_walk(self, task: Task, chance: float) -> Path:
-        """The way of a demonstrator who takes a wrong road with this chance at each crossing; see demonstrator.py."""
+        """The way of a demonstrator who takes a wrong road with this chance at each crossing, and stays at its end."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
         roads = state.net.roads
         leg_to = {(here, there): leg for here in range(len(state.net.nodes)) for there, leg in branches(roads, here)}
         way = [state.start, *(int(roads[leg.road, int(leg.forward)]) for leg in self._shortest(state))]
-        nodes = walk_with_wrong_turns(way, lambda node: [there for there, _ in branches(roads, node)], chance, rng)
+        ways = {node: [there for there, _ in branches(roads, node)] for node in range(len(state.net.nodes))}
+        nodes = walk_with_wrong_turns(way, ways.__getitem__, chance, rng, lambda before, here: [])
         legs = [leg_to[step] for step in pairwise(nodes)]
         return Path(points=legs_to_points(legs, state.net.curves()).astype(np.float32), unit="image")
 

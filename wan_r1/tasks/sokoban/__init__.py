@@ -1,12 +1,13 @@
 """The family `sokoban`: VR-Bench's, one to three boxes, and a tiny level for small models."""
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
-from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
+from wan_r1.tasks.demonstrator import ERRANT, straight_on, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import SOKOBAN_LEVELS, SokobanLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.skin_folders import check_skin
@@ -34,7 +35,7 @@ MAX_BOXES = 3
 class SokobanFamily:
     """Boxes on a grid of blocks; the agent walks behind them and pushes them onto the targets."""
 
-    level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
+    level: str = field(default="tiny", metadata={"help": "tiny, tiny_long, easy, medium or hard"})
     skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
@@ -115,9 +116,8 @@ class SokobanFamily:
         """The way of a demonstrator who strays with this chance at each step, straight on until nothing moves."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
         way = solution(state.grid, state_of(state.start, state.boxes), state.targets)
-        states = walk_with_wrong_turns(
-            way, lambda each: branches(state.grid, each), chance, rng, cell_of=lambda each: each[0]
-        )
+        ways = partial(branches, state.grid)
+        states = walk_with_wrong_turns(way, ways, chance, rng, straight_on(ways, lambda each: each[0]))
         return cells_to_path([agent for agent, _ in states], state.grid.shape)
 
     def follow(self, task: Task, path: Path) -> NDArray[np.float32]:

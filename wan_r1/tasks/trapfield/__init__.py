@@ -1,12 +1,13 @@
 """The family `trapfield`: VR-Bench's open field with traps, and a tiny level for small models."""
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, GenerationError
-from wan_r1.tasks.demonstrator import ERRANT, walk_with_wrong_turns
+from wan_r1.tasks.demonstrator import ERRANT, straight_on, walk_with_wrong_turns
 from wan_r1.tasks.difficulty import TRAPFIELD_LEVELS, TrapfieldLevel, level_named
 from wan_r1.tasks.grid import canonical_layout, cell_box, cells_to_path
 from wan_r1.tasks.skin_folders import check_skin
@@ -100,9 +101,8 @@ class TrapfieldFamily:
         """The way of a demonstrator who strays with this chance at each step, straight on to an edge or a trap."""
         state, rng = task.state, np.random.default_rng([task.seed, ERRANT])
         way = shortest_path(state.grid, state.start, state.goal)
-        cells = walk_with_wrong_turns(
-            way, lambda cell: branches(state.grid, cell), chance, rng, cell_of=lambda cell: cell
-        )
+        ways = partial(branches, state.grid)
+        cells = walk_with_wrong_turns(way, ways, chance, rng, straight_on(ways, lambda cell: cell))
         return cells_to_path(cells, state.grid.shape)
 
     def judge(self, task: Task, track: Track) -> Verdict:
