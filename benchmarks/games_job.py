@@ -5,23 +5,25 @@
     python benchmarks/games_job.py --table                      # only collect what is there
 
 All runs start from wan-tiny-games. `rl` is recipes/rl/GAME_tiny.toml and `sft` the control: imitation of that game
-alone goes on for the same time. A run is a folder below runs/games_job and goes on where it was stopped;
-benchmarks/results/games_job.json collects all of them, docs/results.md shows them.
+alone goes on for the same time. A run is a folder below runs/games_job and goes on where it was stopped. Finished runs
+are collected in benchmarks/results/games_job.json, and docs/results.md shows them; what the file holds of the same
+wan-tiny-games is not run again, so days and machines can share the work.
 """
 
 import argparse
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
 
 import numpy as np
-from main_job import RESULTS, ROOT, compare, fill, interval, wan_r1
+from main_job import RESULTS, ROOT, fill, interval, wan_r1
+from record import at_once, curves, read_record, write_record
 
 from wan_r1.cli.console import say
+from wan_r1.metrics.statistics import paired_difference
 
-RUNS = ROOT / "runs" / "games_job"
+RUNS, RECORD = ROOT / "runs" / "games_job", RESULTS / "games_job.json"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 KINDS = ("rl", "sft")
 MODEL = "policy.path=wan-tiny-games"
@@ -85,49 +87,55 @@ def evaluations() -> list[tuple[str, str, str, list[str]]]:
     return found
 
 
-def collect() -> list[dict[str, Any]]:
-    """Summaries and curves of the finished runs, RL beside SFT continued with the same seed (or with seed 1)."""
-    rows = []
+def collect(record: dict[str, Any]) -> None:
+    """Add the finished runs and evaluations below RUNS to the record, and write it."""
     for game, kind in product(GAMES, KINDS):
         for file in sorted(RUNS.glob(f"{game}_{kind}_[0-9]*/summary.json")):
-            folder, seed = file.parent, file.parent.name.rsplit("_", 1)[1]
-            metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-            curve = [[m["step"], m["validation/em"]] for m in metrics if "validation/em" in m]
-            row = {
+            folder = file.parent
+            record["runs"][folder.name] = {
                 "game": game,
                 "kind": kind,
-                "seed": int(seed),
+                "seed": int(folder.name.rsplit("_", 1)[1]),
                 **json.loads(file.read_text()),
-                "validation_em": curve,
+                "curves": curves(folder, ("rollout/em", "validation/em")),
+                "solved": [row[0] for row in json.loads((folder / "outcomes.json").read_text())["after"]],
             }
-            controls = [RUNS / f"{game}_sft_{number}" / "outcomes.json" for number in (seed, 1)]
-            control = next((path for path in controls if path.exists()), None)
-            if kind == "rl" and control is not None:
-                row["control_seed"] = int(control.parent.name.rsplit("_", 1)[1])
-                row["against_sft_continued"] = compare(control, folder / "outcomes.json")
-            rows.append(row)
-    return rows
+    for file in sorted(RUNS.glob("*.json")):
+        record["evaluations"][file.stem] = json.loads(file.read_text())
+    write_record(RECORD, record)
 
 
-def runs_table(rows: list[dict[str, Any]]) -> str:
+def control_of(row: dict[str, Any], runs: dict[str, Any]) -> dict[str, Any] | None:
+    """SFT continued with the same seed as a run of RL, or with seed 1; None if neither is finished."""
+    names = (f"{row['game']}_sft_{seed}" for seed in (row["seed"], 1))
+    return next((runs[name] for name in names if name in runs), None)
+
+
+def runs_table(runs: dict[str, Any]) -> str:
     """One line for each run of RL: before, after, the difference, the control."""
     lines = [
-        "| game | seed | em before | em after | paired difference | failures removed | SFT continued | against it |"
+        "| game | seed | em before | em after | paired difference | failures removed | SFT continued | against it |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|---|---|---|")
-    controls = {(row["game"], row["seed"]): row["sft"]["em"] for row in rows if row["kind"] == "sft"}
     removed = []
-    for row in (each for each in rows if each["kind"] == "rl"):
-        change, against = row["difference"], row.get("against_sft_continued", {})
-        removed.append(change["failures_removed"])
-        control = controls.get((row["game"], row.get("control_seed")))
-        beside = "not run yet" if control is None else f"{control:.3f} (seed {row['control_seed']})"
+    for row in sorted((each for each in runs.values() if each["kind"] == "rl"), key=in_order):
+        control, against, beside = control_of(row, runs), "not run yet", "not run yet"
+        if control is not None:
+            change = paired_difference(control["solved"], row["solved"], seed=0)
+            against = interval({"em": change.mean, "em_ci95": [change.low, change.high]})
+            beside = f"{control['sft']['em']:.3f} (seed {control['seed']})"
+        removed.append(row["difference"]["failures_removed"])
         lines.append(
-            f"| {row['game']} | {row['seed']} | {row['sft']['em']:.3f} | {row['rl']['em']:.3f} | {interval(change)} | "
-            f"{removed[-1]:.2f} | {beside} | {interval(against)} |"
+            f"| {row['game']} | {row['seed']} | {row['sft']['em']:.3f} | {row['rl']['em']:.3f} | "
+            f"{interval(row['difference'])} | {removed[-1]:.2f} | {beside} | {against} |"
         )
     lines.append(f"| mean of {len(removed)} runs | | | | | {np.mean(removed) if removed else 0:.2f} | | |")
     return "\n".join(lines)
+
+
+def in_order(row: dict[str, Any]) -> tuple[int, int]:
+    """The place of a run in the table."""
+    return GAMES.index(row["game"]), row["seed"]
 
 
 def transfer_table(found: dict[str, Any]) -> str:
@@ -165,19 +173,18 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="collect without running")
     parser.add_argument("--no-evaluations", action="store_true", help="leave out the evaluations after the runs")
     args = parser.parse_args()
+    record = read_record(RECORD, ["wan-tiny-games"])
     if not args.table:
-        with ThreadPoolExecutor(args.workers) as pool:
-            for job in ((game, kind, seed) for seed, kind, game in product(args.seeds, args.only, args.games)):
-                pool.submit(run_one, *job).add_done_callback(lambda run: run.result())
-        with ThreadPoolExecutor(args.workers) as pool:
-            for arguments in [] if args.no_evaluations else evaluations():
-                pool.submit(evaluate_one, *arguments).add_done_callback(lambda run: run.result())
-    rows = collect()
-    found = {file.stem: json.loads(file.read_text()) for file in sorted(RUNS.glob("*.json"))}
-    (RESULTS / "games_job.json").write_text(json.dumps({"runs": rows, "evaluations": found}, indent=1) + "\n")
-    fill("games_job", runs_table(rows))
-    fill("games_transfer", transfer_table(found))
-    fill("games_outside", outside_table(found))
+        names = product(args.seeds, args.only, args.games)
+        runs = [(game, kind, seed) for seed, kind, game in names if f"{game}_{kind}_{seed}" not in record["runs"]]
+        at_once(args.workers, run_one, runs)
+        collect(record)
+        wanted = [] if args.no_evaluations else evaluations()
+        at_once(args.workers, evaluate_one, [each for each in wanted if each[2] not in record["evaluations"]])
+    collect(record)
+    fill("games_job", runs_table(record["runs"]))
+    fill("games_transfer", transfer_table(record["evaluations"]))
+    fill("games_outside", outside_table(record["evaluations"]))
     return 0
 
 

@@ -7,13 +7,13 @@
 
 A run is a folder below runs/reward_study and goes on where it was stopped: 12 minutes of recipes/rl/GAME_tiny.toml on
 one core, with one thing changed. The learned judges are trained first, from videos of the model that the runs start
-from. Numbers go to benchmarks/results/reward_study.json, tables and figures to docs/.
+from. Numbers go to benchmarks/results/reward_study.json, tables and figures to docs/; a run that the file holds of the
+same models is not run again, so days and machines can share the work.
 """
 
 import argparse
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ from typing import Any
 import numpy as np
 from games_job import recipe_of
 from main_job import RESULTS, ROOT, fill, interval, python, wan_r1
+from record import at_once, curves, read_record, write_record
 
 from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 from wan_r1.rewards.learned import read_judge
 
 RUNS, PAGE = ROOT / "runs" / "reward_study", ROOT / "docs" / "rewards_study.md"
+RECORD = RESULTS / "reward_study.json"
+CURVES = ("reward/mean", "rollout/em", "validation/em", "validation/value", "part/fidelity")
 MODELS = {"maze": "wan-tiny", "trapfield": "wan-tiny-games", "sokoban": "wan-tiny-games"}
 """What the runs of a game start from."""
 REWARDS = ("trajectory", "sparse", "paper", "learned", "shuffled")
@@ -93,24 +96,30 @@ def run_one(game: str, reward: str, seed: int, vlm: list[str]) -> None:
     say(f"{folder.name}: done")
 
 
-def collect() -> list[dict[str, Any]]:
-    """The finished runs: curves of the reward that was trained on and of true success, and both sides' numbers."""
-    rows = []
+def collect(record: dict[str, Any]) -> None:
+    """Add the finished runs to the record: curves of the reward trained on and of true success, and both sides."""
     for file in sorted(RUNS.glob("*/summary.json")):
-        game_reward, seed = file.parent.name.rsplit("_", 1)
+        folder = file.parent
+        game_reward, seed = folder.name.rsplit("_", 1)
         game = next(each for each in MODELS if game_reward.startswith(each))
-        metrics = [json.loads(line) for line in (file.parent / "metrics.jsonl").read_text().splitlines()]
-        wanted = ("reward/mean", "rollout/em", "validation/em", "validation/value", "part/fidelity")
-        curves = {name: [[m["step"], m[name]] for m in metrics if name in m] for name in wanted}
-        row = {"game": game, "reward": game_reward.removeprefix(f"{game}_"), "seed": int(seed), "curves": curves}
-        rows.append(row | json.loads(file.read_text()))
-    return rows
+        outcomes = json.loads((folder / "outcomes.json").read_text())
+        record["runs"][folder.name] = {
+            "game": game,
+            "reward": game_reward.removeprefix(f"{game}_"),
+            "seed": int(seed),
+            "curves": curves(folder, CURVES),
+            "solved": {side: [row[0] for row in outcomes[side]] for side in ("before", "after")},
+            **json.loads(file.read_text()),
+        }
+    for game in MODELS:
+        if judge_of(game).exists():
+            record["evaluations"][f"judge_{game}"] = read_judge(judge_of(game))[2]
+    write_record(RECORD, record)
 
 
-def together(game: str, reward: str) -> dict[str, Any]:
+def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The paired difference of em over all seeds of a run: the mean of each test task over the seeds."""
-    runs = [json.loads(file.read_text()) for file in sorted(RUNS.glob(f"{game}_{reward}_[0-9]*/outcomes.json"))]
-    sides = [np.mean([[row[0] for row in run[side]] for run in runs], axis=0).tolist() for side in ("before", "after")]
+    sides = [np.mean([run["solved"][side] for run in runs], axis=0).tolist() for side in ("before", "after")]
     change = paired_difference(*sides, seed=0)
     return {"em": change.mean, "em_ci95": [change.low, change.high]}
 
@@ -132,7 +141,7 @@ def study_table(rows: list[dict[str, Any]], rewards: tuple[str, ...]) -> str:
         worst = ", ".join(f"{kind} {share:.2f}" for kind, share in sorted(shares.items(), key=lambda x: -x[1])[:3])
         seeds = ", ".join(str(run["seed"]) for run in runs)
         lines.append(
-            f"| {game} | {reward} | {seeds} | {em} | {interval(together(game, reward))} | {value} | {worst or 'none'} |"
+            f"| {game} | {reward} | {seeds} | {em} | {interval(together(runs))} | {value} | {worst or 'none'} |"
         )
     return "\n".join(lines)
 
@@ -159,12 +168,12 @@ def draw_curves(rows: list[dict[str, Any]], game: str) -> None:
     figure.savefig(ROOT / "docs" / "images" / f"study_{game}.png", dpi=110)
 
 
-def judges_table() -> str:
+def judges_table(found: dict[str, Any]) -> str:
     """How often each learned judge is right on held-out videos of the model that it was trained on."""
     lines = ["| game | videos to learn from | share solved | accuracy | always the more frequent answer | ROC area |"]
     lines.append("|---|---|---|---|---|---|")
-    for game in (each for each in MODELS if judge_of(each).exists()):
-        facts = read_judge(judge_of(game))[2]
+    for game in (each for each in MODELS if f"judge_{each}" in found):
+        facts = found[f"judge_{game}"]
         held = facts["held_out"]
         lines.append(
             f"| {game} | {facts['num_train']} | {facts['share_solved_train']:.3f} | "
@@ -185,23 +194,21 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="collect without running")
     args = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
+    record = read_record(RECORD, sorted(set(MODELS.values())))
     if not args.table:
         jobs = [(game, reward, seed) for seed, reward, game in product(args.seeds, args.rewards, args.games)]
         jobs += [(game, "vlm", seed) for seed, game in product(args.seeds, args.games) if args.vlm]
         jobs += [("maze", name, args.seeds[0]) for name in args.ablations if "maze" in args.games]
-        with ThreadPoolExecutor(args.workers) as pool:
-            for game in args.games if "learned" in args.rewards else []:
-                pool.submit(train_judge, game).add_done_callback(lambda run: run.result())
-        with ThreadPoolExecutor(args.workers) as pool:
-            for job in jobs:
-                pool.submit(run_one, *job, args.vlm).add_done_callback(lambda run: run.result())
-    rows = collect()
-    (RESULTS / "reward_study.json").write_text(json.dumps(rows, indent=1) + "\n")
+        left = [job for job in jobs if "{}_{}_{}".format(*job) not in record["runs"]]
+        at_once(args.workers, train_judge, sorted({(game,) for game, reward, _ in left if reward == "learned"}))
+        at_once(args.workers, run_one, [(*job, args.vlm) for job in left])
+    collect(record)
+    rows = sorted(record["runs"].values(), key=lambda row: row["seed"])
     for game in MODELS:
         draw_curves(rows, game)
     fill("study", study_table(rows, (*REWARDS, "vlm")), PAGE)
     fill("ablations", study_table(rows, ABLATIONS), PAGE)
-    fill("judges", judges_table(), PAGE)
+    fill("judges", judges_table(record["evaluations"]), PAGE)
     return 0
 
 
