@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wan_r1.cli.console import print_rows
 from wan_r1.evaluation.evaluate import Evaluation
+from wan_r1.evaluation.walks import WALK_NUMBERS, walk_results
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.metrics.statistics import mean_interval, paired_difference, proportion
 from wan_r1.metrics.vr_bench import SCRIPT, measure
@@ -22,6 +23,15 @@ __all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_outcome
 
 INTERVAL_SEED = 0
 MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progress": "progress", "value": "reward"}
+
+WALKS = {
+    "overall": "Target-Bench overall",
+    "ade": "ADE (m)",
+    "fde": "FDE (m)",
+    "miss_rate": "miss rate (%)",
+    "soft_endpoint": "soft endpoint",
+    "approach_consistency": "approach consistency",
+}
 
 
 def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
@@ -45,7 +55,19 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     families = [task.family for task in tasks]
     if len(set(families)) > 1:
         numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
-    return numbers | _vr_bench_numbers(evaluation.rollouts)
+    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(walk_results(evaluation.rollouts))
+
+
+def _walk_numbers(results: NDArray[np.float64]) -> dict[str, float]:
+    """Target-Bench's means; those of ade and fde are over the videos that could be decoded, a share of all."""
+    if not len(results):
+        return {}
+    decoded = np.isfinite(results).all(axis=1)
+    means = {
+        name: float((column[decoded] if name in ("ade", "fde") else column).mean()) if decoded.any() else float("inf")
+        for name, column in zip(WALK_NUMBERS, results.T, strict=True)
+    }
+    return {**means, "decoded": float(decoded.mean())}
 
 
 def _mean_where(evaluation: Evaluation, families: Sequence[str], name: str) -> float:
@@ -53,15 +75,34 @@ def _mean_where(evaluation: Evaluation, families: Sequence[str], name: str) -> f
 
 
 def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
-    """Write outcomes.json: em of each task and sample by side, so that runs can be compared task by task."""
-    write_json(run.path / "outcomes.json", {name: side.em.astype(int).tolist() for name, side in sides.items()})
+    """Write outcomes.json: em of each task and sample by side, so that runs can be compared task by task.
+
+    For first-person tasks also SIDE_overall, Target-Bench's overall score of each task's first sample.
+    """
+    outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items()}
+    for name, side in sides.items():
+        walks = walk_results(side.rollouts)
+        if len(walks):
+            outcomes[f"{name}_overall"] = walks[:, WALK_NUMBERS.index("overall")].tolist()
+    write_json(run.path / "outcomes.json", outcomes)
 
 
 def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
-    """The paired difference of em and sr with 95 % intervals, and the share of the failures that is removed."""
+    """The paired difference of em and sr with 95 % intervals, and the share of the failures that is removed.
+
+    For first-person tasks also Target-Bench's numbers, of the rollouts that both evaluations kept and could decode.
+    """
     numbers: dict[str, Any] = {}
-    for name, first, second in (("em", before.em, after.em), ("sr", before.sr, after.sr)):
-        interval = paired_difference(first.mean(axis=1), second.mean(axis=1), seed=INTERVAL_SEED)
+    pairs = {
+        "em": (before.em.mean(axis=1), after.em.mean(axis=1)),
+        "sr": (before.sr.mean(axis=1), after.sr.mean(axis=1)),
+    }
+    walks = [walk_results(side.rollouts) for side in (before, after)]
+    if len(walks[0]) == len(walks[1]):
+        both = np.isfinite(walks).all(axis=(0, 2))
+        pairs |= {name: (walks[0][both, i], walks[1][both, i]) for i, name in enumerate(WALK_NUMBERS) if both.any()}
+    for name, (first, second) in pairs.items():
+        interval = paired_difference(first, second, seed=INTERVAL_SEED)
         numbers |= {name: interval.mean, f"{name}_ci95": [interval.low, interval.high]}
     failures = 1 - float(before.em.mean())
     numbers["failures_removed"] = numbers["em"] / failures if failures else 0.0
@@ -99,7 +140,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     sides = [name for name in ("sft", "rl") if name in summary]
     difference = summary.get("difference", {})
     rows = [["", *("before" if name == "sft" else "after" for name in sides), *(["difference"] if difference else [])]]
-    for measure_name, label in MEASURES.items():
+    shown = {name: label for name, label in (MEASURES | WALKS).items() if all(name in summary[side] for side in sides)}
+    for measure_name, label in shown.items():
         row = [label, *(f"{summary[name][measure_name]:.3f}" for name in sides)]
         if difference:
             row.append(_with_interval(difference, measure_name))

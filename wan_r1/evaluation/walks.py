@@ -1,0 +1,46 @@
+"""Target-Bench's numbers of videos that a policy made of first-person tasks."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wan_r1.metrics.target_bench import FAILURE, TargetBenchResult, measure
+from wan_r1.rollout import Rollout
+from wan_r1.tasks.first_person import anchor_of, is_first_person
+from wan_r1.trackers.camera import CameraDecoder, Clip, decoded_frames
+from wan_r1.trackers.pose_regressor import PoseRegressor
+from wan_r1.trackers.visual_odometry import VisualOdometry
+from wan_r1.types import Task
+
+__all__ = ["WALK_NUMBERS", "decoder_for", "walk_results"]
+
+WALK_NUMBERS = tuple(field.name for field in fields(TargetBenchResult))
+"""The columns of `walk_results`."""
+SMALL_PX = 96
+"""Height up to which a video holds too few corners for visual odometry, and the pose regressor reads it."""
+
+
+def decoder_for(height: int) -> CameraDecoder:
+    """What reads the camera's way from videos of this height in px on a machine without a GPU."""
+    return PoseRegressor() if height <= SMALL_PX else VisualOdometry()
+
+
+def walk_results(rollouts: Sequence[Rollout]) -> NDArray[np.float64]:
+    """The numbers WALK_NUMBERS of each rollout [n, 6], by Target-Bench's official constants; n = 0 for other tasks.
+
+    A video that cannot be decoded is a failure: infinite ade and fde, overall 0.
+    """
+    if not all(is_first_person(rollout.task) for rollout in rollouts):
+        return np.zeros((0, len(WALK_NUMBERS)))
+    rows = [astuple(_result(rollout.task, rollout.video)) for rollout in rollouts]
+    return np.asarray(rows, dtype=np.float64).reshape(-1, len(WALK_NUMBERS))
+
+
+def _result(task: Task, video: NDArray[np.uint8]) -> TargetBenchResult:
+    track = decoder_for(video.shape[1])(Clip(video=video, anchor=anchor_of(task)))
+    frames = decoded_frames(track.points.shape[1])
+    if not track.seen[0][frames].all():
+        return FAILURE
+    return measure(track.points[0][frames], task.solution.points)
