@@ -26,7 +26,7 @@ from wan_r1.tasks import make_tasks
 from wan_r1.tasks.scenes import random_scene
 from wan_r1.tasks.skins import SKINS
 from wan_r1.training.data import solver_videos
-from wan_r1.training.vae import VAESettings, latent_statistics, train_vae
+from wan_r1.training.vae import Clip, VAESettings, latent_statistics, train_vae
 
 ROOT = Path(__file__).parent.parent
 RECIPE = ROOT / "recipes" / "sft" / "five_games_tiny.toml"
@@ -59,34 +59,36 @@ License: Apache-2.0, as the code.
 """
 
 
-def train_autoencoder(run: Path, settings: VAESettings) -> Any:
-    """wan-tiny's autoencoder after training on the games; a log line for every 50 steps."""
+def train_autoencoder(run: Path, settings: VAESettings, start: Path, clips: list[Clip]) -> Any:
+    """The autoencoder of the model `start` after training on clips; a log line for every 50 steps."""
     from diffusers import AutoencoderKLWan
 
     torch.manual_seed(settings.seed)
-    vae = AutoencoderKLWan.from_pretrained(START / "vae", torch_dtype=torch.float32)
+    vae = AutoencoderKLWan.from_pretrained(start / "vae", torch_dtype=torch.float32)
     for_cpu(vae)
-    games = [
-        video
-        for name, count in CLIPS.items()
-        for video in solver_videos(make_tasks(name, 7, count, split="train"), NUM_FRAMES, SIZE)
-    ]
     with progress("autoencoder", settings.steps) as advance:
         report = reporter(run / "vae.jsonl", advance)
-        train_vae(vae, settings, run / "vae", resume=True, report=report, games=games)
+        train_vae(vae, settings, run / "vae", resume=True, report=report, games=clips)
     return vae
 
 
-def build_base(base: Path, vae: Any) -> None:
-    """The folder of stage 2: this autoencoder, latents of unit variance, words of all games, wan-tiny's transformer."""
-    build_tiny(base, SPEC, [make_tasks(name, 0, 1, skin=skin)[0].prompt for name in CLIPS for skin in SKINS])
-    rng = np.random.default_rng(1)
-    clips = [c for name in CLIPS for c in solver_videos(make_tasks(name, 2, 32, split="train"), NUM_FRAMES, SIZE)]
-    mean, std = latent_statistics(vae, iter([*clips, *(random_scene(rng, NUM_FRAMES, SIZE) for _ in range(32))]))
+def build_base(base: Path, vae: Any, start: Path, prompts: list[str], clips: list[Clip]) -> None:
+    """The folder of stage 2: this autoencoder, unit variance over clips, these words, the transformer of `start`."""
+    build_tiny(base, SPEC, prompts)
+    mean, std = latent_statistics(vae, iter(clips))
     vae.register_to_config(latents_mean=mean, latents_std=std)
     vae.save_pretrained(base / "vae")
     shutil.rmtree(base / "transformer")
-    shutil.copytree(START / "transformer", base / "transformer")
+    shutil.copytree(start / "transformer", base / "transformer")
+
+
+def videos_of(counts: dict[str, int], seed: int) -> list[Clip]:
+    """So many solution videos of each family, of the train side."""
+    return [
+        video
+        for name, count in counts.items()
+        for video in solver_videos(make_tasks(name, seed, count, split="train"), NUM_FRAMES, SIZE)
+    ]
 
 
 def check_autoencoder(base: Path) -> dict[str, dict[str, float]]:
@@ -135,7 +137,11 @@ def main() -> int:
     base = args.run / "base"
     if not (args.run / "vae_check.json").exists():
         settings = VAESettings(steps=args.vae_steps, learning_rate=0.01, first_frame_weight=5.0)
-        build_base(base, train_autoencoder(args.run, settings))
+        vae = train_autoencoder(args.run, settings, START, videos_of(CLIPS, 7))
+        rng = np.random.default_rng(1)
+        scenes = [random_scene(rng, NUM_FRAMES, SIZE) for _ in range(32)]
+        prompts = [make_tasks(name, 0, 1, skin=skin)[0].prompt for name in CLIPS for skin in SKINS]
+        build_base(base, vae, START, prompts, [*videos_of(dict.fromkeys(CLIPS, 32), 2), *scenes])
         (args.run / "vae_check.json").write_text(json.dumps(check_autoencoder(base), indent=1))
         say(f"autoencoder: {args.run / 'vae_check.json'}")
     if args.vae_only:

@@ -55,7 +55,11 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     families = [task.family for task in tasks]
     if len(set(families)) > 1:
         numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
-    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(walk_results(evaluation.rollouts))
+    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(_walks(evaluation.rollouts))
+
+
+def _walks(rollouts: Sequence[Rollout]) -> NDArray[np.float64]:
+    return walk_results([rollout.task for rollout in rollouts], [rollout.video for rollout in rollouts])
 
 
 def _walk_numbers(results: NDArray[np.float64]) -> dict[str, float]:
@@ -81,7 +85,7 @@ def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
     """
     outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items()}
     for name, side in sides.items():
-        walks = walk_results(side.rollouts)
+        walks = _walks(side.rollouts)
         if len(walks):
             outcomes[f"{name}_overall"] = walks[:, WALK_NUMBERS.index("overall")].tolist()
     write_json(run.path / "outcomes.json", outcomes)
@@ -97,7 +101,7 @@ def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
         "em": (before.em.mean(axis=1), after.em.mean(axis=1)),
         "sr": (before.sr.mean(axis=1), after.sr.mean(axis=1)),
     }
-    walks = [walk_results(side.rollouts) for side in (before, after)]
+    walks = [_walks(side.rollouts) for side in (before, after)]
     if len(walks[0]) == len(walks[1]):
         both = np.isfinite(walks).all(axis=(0, 2))
         pairs |= {name: (walks[0][both, i], walks[1][both, i]) for i, name in enumerate(WALK_NUMBERS) if both.any()}

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.metrics.target_bench import FAILURE, TargetBenchResult, measure
-from wan_r1.rollout import Rollout
 from wan_r1.tasks.first_person import anchor_of, is_first_person
 from wan_r1.trackers.camera import CameraDecoder, Clip, decoded_frames
 from wan_r1.trackers.pose_regressor import PoseRegressor
@@ -27,14 +26,14 @@ def decoder_for(height: int) -> CameraDecoder:
     return PoseRegressor() if height <= SMALL_PX else VisualOdometry()
 
 
-def walk_results(rollouts: Sequence[Rollout]) -> NDArray[np.float64]:
-    """The numbers WALK_NUMBERS of each rollout [n, 6], by Target-Bench's official constants; n = 0 for other tasks.
+def walk_results(tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """The numbers WALK_NUMBERS of each task's video [n, 6], by Target-Bench's official constants; n = 0 for games.
 
     A video that cannot be decoded is a failure: infinite ade and fde, overall 0.
     """
-    if not all(is_first_person(rollout.task) for rollout in rollouts):
+    if not all(map(is_first_person, tasks)):
         return np.zeros((0, len(WALK_NUMBERS)))
-    rows = [astuple(_result(rollout.task, rollout.video)) for rollout in rollouts]
+    rows = [astuple(_result(task, video)) for task, video in zip(tasks, videos, strict=True)]
     return np.asarray(rows, dtype=np.float64).reshape(-1, len(WALK_NUMBERS))
 
 

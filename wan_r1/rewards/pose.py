@@ -10,8 +10,8 @@ from wan_r1.metrics.target_bench import OFFICIAL, measure, soft_endpoint
 from wan_r1.rewards.embedding import EmbeddingReward
 from wan_r1.tasks import FAMILIES, family_of
 from wan_r1.tasks.first_person import anchor_of
+from wan_r1.trackers import DECODERS
 from wan_r1.trackers.camera import Clip, decoded_frames
-from wan_r1.trackers.visual_odometry import VisualOdometry
 from wan_r1.types import Score, Task, Track, Verdict
 
 __all__ = ["NavigationReward", "PoseReward"]
@@ -29,16 +29,18 @@ class PoseReward:
     """Weight of how much nearer to the end the camera is: gives a slope where SE is flat."""
     approach: float = 0.5
     """Weight of SE * AC."""
-    decoder: VisualOdometry = field(default_factory=VisualOdometry)
-    """What reads the path."""
+    decoder: str = "visual_odometry"
+    """What reads the path, by its name in trackers.DECODERS; pose_regressor for videos of 64 to 80 px."""
 
     def __post_init__(self) -> None:
+        if self.decoder not in DECODERS:
+            raise ConfigError(f'decoder: "{self.decoder}" is unknown; known decoders are {", ".join(DECODERS)}')
         if min(self.nearness, self.approach) < 0 or abs(self.nearness + self.approach - 1) > 1e-9:
             raise ConfigError(f"weights {self.nearness}, {self.approach}: must be >= 0 and add to 1")
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a first-person task."""
-        track = self.decoder(Clip(video=video, anchor=anchor_of(task)))
+        track = DECODERS[self.decoder]()(Clip(video=video, anchor=anchor_of(task)))
         return self.score(task, track)
 
     def score(self, task: Task, track: Track) -> Score:

@@ -27,9 +27,10 @@ from wan_r1.training.checkpoint import (
 )
 from wan_r1.training.muon import Muon
 
-__all__ = ["VAESettings", "latent_statistics", "reconstruction_psnr", "train_vae"]
+__all__ = ["Clip", "VAESettings", "latent_statistics", "reconstruction_psnr", "train_vae"]
 
 Clip = NDArray[np.uint8]
+"""A video [T, H, W, 3]."""
 
 SCALAR_SHARE = 0.1
 """Learning rate of what Muon does not train, in shares of Muon's."""
