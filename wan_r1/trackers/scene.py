@@ -81,6 +81,8 @@ MAX_OFFSET = 48.0
 LOST = 24.0
 """Grey levels from which it does not matter how far a tile is off: it shows something else."""
 
+APART = 0.6
+"""Two instances of one sprite are at least this share of its width apart."""
 BLOCK = np.ones((3, 3), np.uint8)
 
 Picture = NDArray[np.uint8]
@@ -92,16 +94,18 @@ class Template:
     """One sprite at the shrunken scale, centred on odd kernels, with S = its colours and a = its alpha.
 
     layers [k, k, 4]: (a S, a). kernels [n, m, m] and mixing [n, 4]: the same as a sum of n products, 1 for one colour.
-    inside [m, m]: 1 where the sprite is. near [k, k]: the same and one pixel around it; ring [k, k]: weights around it,
-    which add to 1. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
-    scene, and most its maximum. contrast [h, w]: squared difference of the background to the sprite's mean colour, not
-    below MIN_CONTRAST. weight: sum of a^2.
+    inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel around it; ring [k, k]:
+    weights around it, which add to 1; gap: least distance of two instances. energy [h, w]: squared contrast of the
+    sprite against the background, for each centre pixel of the scene, and most its maximum. contrast [h, w]: squared
+    difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2.
     """
 
     layers: Floats
     kernels: Floats
     mixing: Floats
     inside: Floats
+    area: float
+    gap: float
     near: NDArray[np.bool_]
     ring: Floats
     energy: Floats
@@ -359,6 +363,8 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
         mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
         inside=_core(inside[None], margin)[0],
+        area=float(inside.sum()),
+        gap=max(1.0, APART * float(inside.any(axis=0).sum())),
         near=cv2.dilate(inside, BLOCK) > 0,
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.asarray(energy, dtype=np.float32),

@@ -36,7 +36,6 @@ __all__ = ["Observation", "SpriteTracker"]
 
 CHUNK = 32  # frames held as shrunken pictures at a time
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
-APART = 0.6  # two instances of one sprite are at least this share of its width apart
 RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the sprite explains: a part of a larger thing
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
 HUE_COSINE = 0.87  # 30 degrees between the change of colour that is seen and the one that the sprite makes
@@ -153,7 +152,7 @@ class SpriteTracker:
         """Where a template explains what changed, the best first."""
         level = CHANGED * float(np.sqrt(template.most / template.weight))
         busy = cv2.threshold(busy, level, 255, cv2.THRESH_BINARY)[1]
-        least = 0.2 * float(template.inside.sum())
+        least = 0.2 * template.area
         places: list[tuple[int, int]] = []
         score = matched = np.zeros((0, 0), np.float32)
         first = last = _window(busy, template.reach)
@@ -238,19 +237,14 @@ def _undisputed(candidates: list[_Candidate], scene: Scene) -> list[_Candidate]:
     """Candidates without those in a place that another template explains better; two kinds share no place."""
     kept: list[_Candidate] = []
     for candidate in sorted(candidates, key=lambda each: -each.score):
-        gap = _gap(scene.templates[candidate.name])
+        gap = scene.templates[candidate.name].gap
         rivals = (other for other in kept if other.name != candidate.name)
         if all(
-            np.hypot(*np.subtract(candidate.place, other.place)) >= min(gap, _gap(scene.templates[other.name]))
+            np.hypot(*np.subtract(candidate.place, other.place)) >= min(gap, scene.templates[other.name].gap)
             for other in rivals
         ):
             kept.append(candidate)
     return kept
-
-
-def _gap(template: Template) -> float:
-    """Least distance in pixels of two instances."""
-    return max(1.0, APART * float(template.inside.any(axis=0).sum()))
 
 
 def _noise(changed: Video, scene: Scene) -> float:
@@ -278,7 +272,7 @@ def _match(
     matched = np.zeros_like(lifted)
     for kernel, mixing in zip(template.kernels, template.mixing, strict=True):
         matched += _correlate(cv2.transform(difference, mixing[None, :3]) - mixing[3] * lifted, kernel)
-    within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.inside.sum()
+    within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.area
     energy = template.energy[window]
     score = (2 * matched - np.maximum(within, 0)) / np.maximum(energy, 1.0)
     score[(energy < template.least) | (matched < least * energy)] = -1
@@ -293,7 +287,7 @@ def _settled(
     At the border of ground that looks much like the sprite, a place partly on that ground explains as large a share as
     the true one, but leaves a part of the sprite out.
     """
-    reach = int(_gap(template) / 2)
+    reach = int(template.gap / 2)
     wide = reach + template.reach
     rows, cols = (slice(max(0, center - wide), center + wide + 1) for center in place)
     score = _match(frame, noise, scene.background, template, (rows, cols), 0.0)[0]
@@ -361,12 +355,11 @@ def _overlap(
 
 def _forbid(score: Floats, place: tuple[int, int], window: tuple[slice, slice], template: Template) -> None:
     """No second instance near a place (row, col) that was looked at already; changes `score` in place."""
-    gap = _gap(template)
     row, col = place[0] - window[0].start, place[1] - window[1].start
-    top, left = max(0, int(row - gap)), max(0, int(col - gap))
-    near = score[top : int(row + gap) + 2, left : int(col + gap) + 2]
+    top, left = max(0, int(row - template.gap)), max(0, int(col - template.gap))
+    near = score[top : int(row + template.gap) + 2, left : int(col + template.gap) + 2]
     rows, cols = np.ogrid[top - row : top - row + near.shape[0], left - col : left - col + near.shape[1]]
-    near[rows**2 + cols**2 < gap**2] = -1
+    near[rows**2 + cols**2 < template.gap**2] = -1
 
 
 def _erase(picture: Video, place: tuple[int, int], template: Template) -> None:
