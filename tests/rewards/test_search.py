@@ -8,7 +8,7 @@ import pytest
 from wan_r1.errors import ConfigError
 from wan_r1.rewards import PaperReward, ScorePool, TrajectoryReward
 from wan_r1.rewards.edits import Edit, apply_edits, canvas_of, changed_edits, random_edit
-from wan_r1.rewards.search import MAX_EARNED, search, shown_track
+from wan_r1.rewards.search import MAX_EARNED, search, shown_track, without_ghosts
 from wan_r1.tasks import family_of, make_task
 from wan_r1.types import Box
 
@@ -53,6 +53,14 @@ def test_a_pasted_agent_is_a_second_one_and_a_moved_one_is_the_only_one() -> Non
         track = shown_track(TASK, canvas, apply_edits(canvas, (edit,), 17)[1])
         assert track.copies[0, [0, 3, 4, 16]].tolist() == [1, 1, copies, copies]
     assert np.abs(track.of("agent")[-1] - GOAL.center).max() < 0.01
+
+
+@pytest.mark.parametrize(("last", "ghost"), [(6, True), (17, False)])
+def test_a_second_agent_for_a_few_frames_makes_no_legal_way_illegal(last: int, ghost: bool) -> None:
+    canvas = canvas_of(TASK)
+    track = shown_track(TASK, canvas, apply_edits(canvas, (replace(PASTE, last=last),), 17)[1])
+    assert track.copies.max() == 2
+    assert without_ghosts(track).copies.max() == (1 if ghost else 2)
 
 
 def test_paint_in_the_colour_of_the_agent_is_an_agent() -> None:

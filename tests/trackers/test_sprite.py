@@ -13,7 +13,7 @@ from wan_r1.tasks.draw import draw_sprites, walk_positions
 from wan_r1.tasks.maze.render import draw_board, sprites
 from wan_r1.trackers.scene import without_objects
 from wan_r1.trackers.sprite import SpriteTracker
-from wan_r1.types import Task
+from wan_r1.types import Sprite, Task
 from wan_r1.video import read_video, write_video
 
 Video = NDArray[np.uint8]
@@ -70,6 +70,20 @@ def test_one_agent_is_one_copy_and_an_agent_left_behind_makes_two() -> None:
     copies = SpriteTracker()(_drawn(task, 80, points[:1].repeat(17, axis=0), points), task).copies[0]
     apart = np.abs(points - points[0]).max(axis=1) * 10 >= 1
     assert (copies[apart] == 2).all()
+
+
+def test_something_larger_of_the_same_look_is_a_copy_beside_the_agent_and_none_alone() -> None:
+    task, points, _ = _scene("tiny", "plain", 160, 9)
+    agent = sprites(task.state, 160)["agent"]
+    side = round(1.7 * agent.alpha.shape[0])
+    larger = Sprite(rgb=cv2.resize(agent.rgb, (side, side)), alpha=cv2.resize(agent.alpha, (side, side)))
+    away = np.repeat(np.asarray([task.goals[0].center], np.float32), 9, axis=0)
+    board = draw_board(task.state, 160)
+    both = SpriteTracker()(draw_sprites(board, [(larger, away), (agent, points)]), task)
+    assert (both.copies[0, :4] >= 2).all()
+    assert np.abs(both.of("agent")[:4] - points[:4]).max() < 0.01
+    alone = SpriteTracker()(draw_sprites(board, [(larger, away)]), task)
+    assert alone.copies.sum() == 0
 
 
 def test_three_agents_make_three_copies() -> None:

@@ -284,6 +284,12 @@ def _clone_at_goal(task: Task, points: Points) -> _Set:
     return replace(plain, below=((plain.agent, _from_second(task.goals[0].center, len(points))),))
 
 
+def _larger_clone(task: Task, points: Points) -> _Set:
+    """Something larger that looks like the agent waits at the goal."""
+    larger = _scaled(1.7)(task, points).agent
+    return replace(_plain(task, points), below=((larger, _from_second(task.goals[0].center, len(points))),))
+
+
 def _box_at_goal(task: Task, points: Points) -> _Set:
     plain = _plain(task, points)
     return replace(plain, below=((plain.others[0], _from_second(task.goals[0].center, len(points))),))
@@ -359,6 +365,7 @@ STAGES: dict[str, Callable[[Task, Points], _Set]] = {
     "plain": _plain,
     "clone_at_start": _clone_at_start,
     "clone_at_goal": _clone_at_goal,
+    "larger_clone": _larger_clone,
     "goal_moved": _goal_moved,
     "goal_on_agent": _goal_on_agent,
     "walls_erased": _walls_erased,

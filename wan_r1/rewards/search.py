@@ -5,7 +5,7 @@ happen to draw the agent on a legal way: such videos are thrown away unscored. T
 rewards/edits.py and the rules of the family, not from the reward or its tracker.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from wan_r1.rewards.pool import ScorePool
 from wan_r1.tasks import family_of
 from wan_r1.types import Score, Task, Track
 
-__all__ = ["Finding", "search", "shown_track"]
+__all__ = ["Finding", "search", "shown_track", "without_ghosts"]
 
 GENERATION = 16
 """Videos that are scored at a time; half are drawn from nothing, half from the best so far."""
@@ -30,6 +30,10 @@ MAX_EARNED = 0.1
 
 MAX_DRAWS = 20
 """Draws for one video; after that it is drawn from nothing, whatever the parent."""
+
+GHOST_SHARE = 0.2
+"""Share of the frames that may show an object twice on a legal way: the rules forgive blinks, and a tracker does not
+tell two from one where they touch."""
 
 LEAST_PART = 0.4
 """Share of an object's pixels in one piece that still is this object."""
@@ -83,10 +87,16 @@ def _draw(
             edits = changed_edits(parents[rng.integers(len(parents))], task, num_frames, rng)
         else:
             edits = tuple(random_edit(task, num_frames, rng) for _ in range(int(rng.integers(1, 4))))
-        track = shown_track(task, canvas, apply_edits(canvas, edits, num_frames)[1])
+        track = without_ghosts(shown_track(task, canvas, apply_edits(canvas, edits, num_frames)[1]))
         if family_of(task).judge(task, track).progress <= MAX_EARNED:
             return edits, refused
         refused += 1
+
+
+def without_ghosts(track: Track) -> Track:
+    """The track with one instance of each object that is double in GHOST_SHARE of the frames at most."""
+    rare = (track.copies > 1).mean(axis=1, keepdims=True) <= GHOST_SHARE
+    return replace(track, copies=np.where(rare, np.minimum(track.copies, 1), track.copies))
 
 
 def shown_track(task: Task, canvas: Canvas, labels: NDArray[np.uint8]) -> Track:

@@ -40,6 +40,7 @@ RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the spr
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
 HUE_COSINE = 0.87  # 30 degrees between the change of colour that is seen and the one that the sprite makes
 LEAST_HUE = 40.0  # grey levels between sprite and background, on the mean, below which noise tells the direction
+LARGER = 0.2  # share of the ring that has the sprite's colour from which a thing is a larger one
 LEFT_OUT = 0.1  # loss to the ring from which an instance may lie a little beside the place that was found
 CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
@@ -126,6 +127,9 @@ class SpriteTracker:
             found.append(instances)
         return found, changes.astype(np.float32), goals, light.astype(np.float32)
 
+    def _is_clear(self, candidate: "_Candidate") -> bool:
+        return candidate.amplitude >= self.min_copy_amplitude and candidate.score >= self.min_copy_score
+
     def _limits(self, is_copy: bool) -> tuple[float, float]:
         return (self.min_copy_amplitude, self.min_copy_score) if is_copy else (self.min_amplitude, self.min_score)
 
@@ -189,7 +193,8 @@ class SpriteTracker:
         """The candidates of a template with little change around them that others leave unexplained.
 
         All but the first must be seen beside the others too. Those beyond the number of objects must be clearer, or
-        they are trails of an imprecise decoder.
+        they are trails of an imprecise decoder. Something larger of the same colour is no object, but beside one it is
+        a further instance.
         """
         template, expected = scene.templates[name], len(scene.alike[name])
         others = [candidate for candidate in candidates if candidate.name != name]
@@ -198,7 +203,7 @@ class SpriteTracker:
             _erase(over, other.place, scene.templates[other.name])
             _erase(free, other.place, scene.templates[other.name])
         mine = [candidate for candidate in candidates if candidate.name == name]
-        found: Found = []
+        found, larger = Found(), Found()
         for candidate in mine:
             amplitude, least = self._limits(len(found) >= expected)
             if candidate.amplitude < amplitude or candidate.score < least:
@@ -219,7 +224,9 @@ class SpriteTracker:
                 if len(found) < expected and quality < candidate.score - LEFT_OUT:
                     (row, col), (dx, dy), quality = _settled(frame, noise, rest, scene, template, candidate.place)
                 found.append((col + dx, row + dy, min(quality, 1.0)))
-        return found
+            elif quality < candidate.score - RING_WEIGHT * LARGER and self._is_clear(candidate):
+                larger.append((candidate.place[1], candidate.place[0], quality))
+        return found + larger if found else found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
