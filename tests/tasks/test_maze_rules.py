@@ -148,6 +148,16 @@ def test_a_fast_but_steady_video_is_legal_up_to_4_cells_per_frame() -> None:
     assert not _judge(WAY[::6] + [WAY[-1]] * 18).solved
 
 
+def test_a_few_hops_between_rests_have_no_pace() -> None:
+    hops = [0] * 6 + [3] * 6 + [6] * 6 + [9] * 6
+    assert _kinds(_judge([WAY[step] for step in hops])) == [("teleport", 6)]
+
+
+def test_a_steady_walk_may_wait_at_first_and_rest_at_the_end() -> None:
+    steps = [0] * 6 + list(range(0, 23, 3)) + [22] * 8
+    assert _judge([WAY[step] for step in steps]).solved
+
+
 def test_a_video_that_does_not_begin_at_the_start_is_a_teleport() -> None:
     assert _kinds(_judge(WAY[3:] + [WAY[-1]] * 3))[0] == ("teleport", 0)
 

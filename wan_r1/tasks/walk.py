@@ -29,6 +29,7 @@ __all__ = [
     "moves_made",
     "place_at",
     "progress_at",
+    "steady_pace",
     "step_cap",
     "walk_violation",
 ]
@@ -51,6 +52,9 @@ MAX_STEP = 4.0
 UNSEEN_DETOUR = 1.5
 """Cells by which the way may be longer than a straight line if the agent was not seen in between: a corner of 2 + 2
 cells has 1.2. An agent that blinks while it passes over a wall or a trap may not claim to have walked around it."""
+
+STEADY_SHARE = 0.6
+"""Share of the steps, from the first in which the agent moves to the last, in which a steady walk moves."""
 
 MAX_PACE = 6.0
 """A video may be this much faster than one that uses all its frames, if its pace is steady: 4, and few frames round."""
@@ -142,10 +146,19 @@ def _is_floor(grid: Grid, cell: Cell) -> bool:
 def step_cap(cells: Points, way: int, num_frames: int, max_step: float = MAX_STEP) -> float:
     """Longest legal way in cells between two frames."""
     needed = way / max(1, num_frames - 1)
-    steps = np.abs(np.diff(cells, axis=0)).sum(axis=1)
-    moving = steps[steps > 0.3]
-    pace = 1.5 * float(np.median(moving)) if len(moving) >= 3 else 0.0
+    pace = 1.5 * steady_pace(np.abs(np.diff(cells, axis=0)).sum(axis=1), least=0.3)
     return float(min(max_step, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
+
+
+def steady_pace(steps: Points, least: float) -> float:
+    """Median of the steps [T - 1] that are above `least`, if from the first of them to the last most are; else 0.
+
+    A fast walk keeps moving; a few hops between rests have no pace.
+    """
+    moving = np.flatnonzero(steps > least)
+    if len(moving) < 3 or len(moving) < STEADY_SHARE * (moving[-1] - moving[0] + 1):
+        return 0.0
+    return float(np.median(steps[moving]))
 
 
 def walk_violation(

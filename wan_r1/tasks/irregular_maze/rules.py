@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
 from wan_r1.tasks.irregular_maze.solve import lengths_along
 from wan_r1.tasks.presence import at_point, doubled, lost
-from wan_r1.tasks.walk import LEFT_THE_GOAL
+from wan_r1.tasks.walk import LEFT_THE_GOAL, steady_pace
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["judge"]
@@ -142,9 +142,7 @@ def _places(net: _Net, points: Points) -> _Places:
 def _step_cap(points: Points, way: float, num_frames: int) -> float:
     """Longest legal way in road widths between two frames, from the way to go and the video's own steady pace."""
     needed = way / max(1, num_frames - 1)
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    moving = steps[steps > MOVING]
-    pace = PACE_SLACK * float(np.median(moving)) if len(moving) >= 3 else 0.0
+    pace = PACE_SLACK * steady_pace(np.hypot(*np.diff(points, axis=0).T), least=MOVING)
     return float(min(MAX_STEP, max(MIN_CAP, PACE_SLACK * needed, min(pace, MAX_PACE * needed))))
 
 
