@@ -32,7 +32,7 @@ CONTROL = ["sft.batch_size=16", "sft.steps=5000", "optimizer.learning_rate=0.01"
 """Imitation goes on for 15 minutes, with a rate that falls to 0 once more."""
 HARDER = {
     "maze": "tiny_long",
-    "trapfield": "medium",
+    "trapfield": "tiny_long",
     "sokoban": "tiny_long",
     "irregular_maze": "easy",
     "maze3d": "easy",

@@ -142,10 +142,11 @@ def test_on_a_tiny_field_every_direct_way_meets_a_trap(seed):
     assert grid[tuple(line.T)].any()
 
 
-def test_tiny_ways_have_4_to_14_moves_no_length_is_rare_and_half_of_them_are_detours():
-    tasks = make_tasks("trapfield", 0, 150)
+@pytest.mark.parametrize(("level", "least", "most"), [("tiny", 4, 9), ("tiny_long", 10, 14)])
+def test_on_small_fields_no_length_is_rare_and_half_of_the_ways_are_detours(level: str, least: int, most: int) -> None:
+    tasks = make_tasks("trapfield", 0, 100, level=level)
     moves = Counter(len(task.solution.points) - 1 for task in tasks)
-    assert set(moves) == set(range(4, 15))
+    assert set(moves) == set(range(least, most + 1))
     assert min(moves.values()) >= 5
     direct = [np.abs(np.subtract(task.state.start, task.state.goal)).sum() for task in tasks]
     detours = [len(task.solution.points) - 1 > away for task, away in zip(tasks, direct, strict=True)]

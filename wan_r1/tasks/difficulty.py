@@ -77,7 +77,8 @@ class TrapfieldLevel:
 
 
 TRAPFIELD_LEVELS: dict[str, TrapfieldLevel] = {
-    "tiny": TrapfieldLevel(side=10, density=0.35, cell_px=8, moves=(4, 14), blocks_per_frame=1.0),
+    "tiny": TrapfieldLevel(side=10, density=0.35, cell_px=8, moves=(4, 9), blocks_per_frame=1.0),
+    "tiny_long": TrapfieldLevel(side=10, density=0.35, cell_px=8, moves=(10, 14), blocks_per_frame=1.0),
     "easy": TrapfieldLevel(side=5, density=0.20, cell_px=64),
     "medium": TrapfieldLevel(side=7, density=0.30, cell_px=64),
     "hard": TrapfieldLevel(side=11, density=0.35, cell_px=64),

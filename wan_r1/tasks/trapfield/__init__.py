@@ -27,7 +27,7 @@ MAX_TRIES = 1000
 class TrapfieldFamily:
     """Open fields of cells; the agent walks to the goal and never steps on a trap."""
 
-    level: str = field(default="tiny", metadata={"help": "tiny, easy, medium or hard"})
+    level: str = field(default="tiny", metadata={"help": "tiny, tiny_long, easy, medium or hard"})
     skin: str = field(default="plain", metadata={"help": "a theme (tasks/skins.py), or a skin folder of VR-Bench"})
     size: int | None = field(
         default=None, metadata={"help": "longer picture side in px; None is the level's native size"}
