@@ -27,9 +27,9 @@ RUNS, RECORD = ROOT / "runs" / "games_job", RESULTS / "games_job.json"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 KINDS = ("rl", "sft")
 MODEL = "policy.path=wan-tiny-games"
-MINUTES = "max_minutes=15"
+MINUTES = "max_minutes=20"
 CONTROL = ["sft.batch_size=16", "sft.steps=5000", "optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
-"""Imitation goes on for 15 minutes, with a rate that falls to 0 once more."""
+"""Imitation goes on for 20 minutes, with a rate that falls to 0 once more."""
 HARDER = {
     "maze": "tiny_long",
     "trapfield": "tiny_long",
