@@ -1,5 +1,6 @@
 """The final table of a run: one policy before and after, on the same tasks with the same noise."""
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +24,6 @@ __all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_outcome
 
 INTERVAL_SEED = 0
 MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progress": "progress", "value": "reward"}
-
 WALKS = {
     "overall": "Target-Bench overall",
     "ade": "ADE (m)",
@@ -55,10 +55,13 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     families = [task.family for task in tasks]
     if len(set(families)) > 1:
         numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
-    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(_walks(evaluation.rollouts))
+    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(_walks(evaluation))
 
 
-def _walks(rollouts: Sequence[Rollout]) -> NDArray[np.float64]:
+@functools.lru_cache(maxsize=2)
+def _walks(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Target-Bench's numbers of the rollouts that an evaluation kept; a summary asks for them several times."""
+    rollouts = evaluation.rollouts
     return walk_results([rollout.task for rollout in rollouts], [rollout.video for rollout in rollouts])
 
 
@@ -85,7 +88,7 @@ def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
     """
     outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items()}
     for name, side in sides.items():
-        walks = _walks(side.rollouts)
+        walks = _walks(side)
         if len(walks):
             outcomes[f"{name}_overall"] = walks[:, WALK_NUMBERS.index("overall")].tolist()
     write_json(run.path / "outcomes.json", outcomes)
@@ -101,7 +104,7 @@ def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
         "em": (before.em.mean(axis=1), after.em.mean(axis=1)),
         "sr": (before.sr.mean(axis=1), after.sr.mean(axis=1)),
     }
-    walks = [_walks(side.rollouts) for side in (before, after)]
+    walks = [_walks(side) for side in (before, after)]
     if len(walks[0]) == len(walks[1]):
         both = np.isfinite(walks).all(axis=(0, 2))
         pairs |= {name: (walks[0][both, i], walks[1][both, i]) for i, name in enumerate(WALK_NUMBERS) if both.any()}

@@ -16,7 +16,7 @@ from wan_r1.metrics.statistics import Interval, mean_interval
 from wan_r1.metrics.target_bench import OFFICIAL, TargetBenchConstants, TargetBenchResult, measure
 from wan_r1.tasks.first_person import anchor_of
 from wan_r1.tasks.target_bench import list_segments, list_videos, read_segment, read_truth
-from wan_r1.trackers.camera import CameraDecoder, Clip, OracleDecoder, decoded_frames
+from wan_r1.trackers.camera import CameraDecoder, Clip, OracleDecoder, decoded_frames, decoded_points
 from wan_r1.types import Task
 from wan_r1.video import read_video
 
@@ -130,10 +130,11 @@ def _decode(task: Task, file: Path | None, decoder: CameraDecoder) -> tuple[Poin
     if len(video) < MIN_FRAMES:
         return None, f"{file}: {len(video)} frame; a way needs at least {MIN_FRAMES}"
     track = decoder(Clip(video=video, anchor=anchor_of(task), truth=truth))
-    frames = decoded_frames(len(video))
-    if not track.seen[0][frames].all():
-        return None, f"{file}: the camera is lost in {int((~track.seen[0][frames]).sum())} of {len(frames)} frames"
-    return track.points[0][frames], None
+    points = decoded_points(track)
+    if points is None:
+        seen = track.seen[0][decoded_frames(len(video))]
+        return None, f"{file}: the camera is lost in {int((~seen).sum())} of {len(seen)} frames"
+    return points, None
 
 
 def _row(results: Sequence[PathResult], seed: int) -> ModelRow:

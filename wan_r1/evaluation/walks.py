@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wan_r1.metrics.target_bench import FAILURE, TargetBenchResult, measure
 from wan_r1.tasks.first_person import anchor_of, is_first_person
-from wan_r1.trackers.camera import CameraDecoder, Clip, decoded_frames
+from wan_r1.trackers.camera import CameraDecoder, Clip, decoded_points
 from wan_r1.trackers.pose_regressor import PoseRegressor
 from wan_r1.trackers.visual_odometry import VisualOdometry
 from wan_r1.types import Task
@@ -38,8 +38,5 @@ def walk_results(tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> 
 
 
 def _result(task: Task, video: NDArray[np.uint8]) -> TargetBenchResult:
-    track = decoder_for(video.shape[1])(Clip(video=video, anchor=anchor_of(task)))
-    frames = decoded_frames(track.points.shape[1])
-    if not track.seen[0][frames].all():
-        return FAILURE
-    return measure(track.points[0][frames], task.solution.points)
+    points = decoded_points(decoder_for(video.shape[1])(Clip(video=video, anchor=anchor_of(task))))
+    return FAILURE if points is None else measure(points, task.solution.points)

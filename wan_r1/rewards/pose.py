@@ -11,7 +11,7 @@ from wan_r1.rewards.embedding import EmbeddingReward
 from wan_r1.tasks import FAMILIES, family_of
 from wan_r1.tasks.first_person import anchor_of
 from wan_r1.trackers import DECODERS
-from wan_r1.trackers.camera import Clip, decoded_frames
+from wan_r1.trackers.camera import Clip, decoded_points
 from wan_r1.types import Score, Task, Track, Verdict
 
 __all__ = ["NavigationReward", "PoseReward"]
@@ -45,12 +45,12 @@ class PoseReward:
 
     def score(self, task: Task, track: Track) -> Score:
         """Score of a camera's track; the verdict is that of the room's rules, None for segments read from files."""
-        frames = decoded_frames(track.points.shape[1])
+        points = decoded_points(track)
         verdict: Verdict | None = family_of(task).judge(task, track) if task.family in FAMILIES else None
-        if not track.seen[0][frames].all():
+        if points is None:
             return Score(value=0.0, parts={"decoded": 0.0, "nearness": 0.0, "approach": 0.0}, verdict=verdict)
         end = task.solution.points[-1]
-        result = measure(track.points[0][frames], task.solution.points)
+        result = measure(points, task.solution.points)
         near = float(np.clip(1 - result.fde / max(float(np.hypot(*end)), 1e-6), 0, 1))
         stays = soft_endpoint(float(np.hypot(*end)), OFFICIAL.endpoint_sigma_m)
         above = result.soft_endpoint * result.approach_consistency - stays

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from wan_r1.errors import TrackingError
 from wan_r1.types import Anchor, Track
 
-__all__ = ["NUM_DECODED", "CameraDecoder", "Clip", "OracleDecoder", "camera_track", "decoded_frames", "lost_camera"]
+__all__ = [
+    "NUM_DECODED",
+    "CameraDecoder",
+    "Clip",
+    "OracleDecoder",
+    "camera_track",
+    "decoded_frames",
+    "decoded_points",
+    "lost_camera",
+]
 
 NUM_DECODED = 9
 """Frames of a video that count in Target-Bench, evenly spaced, the first and the last among them."""
@@ -61,6 +70,12 @@ def lost_camera(num_frames: int) -> Track:
 def decoded_frames(num_frames: int) -> NDArray[np.int64]:
     """Which frames of a video count: NUM_DECODED of them, rounded down as Target-Bench does."""
     return np.linspace(0, num_frames - 1, NUM_DECODED).astype(np.int64)
+
+
+def decoded_points(track: Track) -> NDArray[np.float32] | None:
+    """Points [NUM_DECODED, 2] of a camera's track in the frames that count; None if it is lost in one of them."""
+    frames = decoded_frames(track.points.shape[1])
+    return track.points[0][frames] if track.seen[0][frames].all() else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
