@@ -23,8 +23,12 @@ PLACES = [
         for game in GAMES
     ),
 ]
-NEAR_PX = 0.5
+# Template matching gives the same whole pixels everywhere. OpenCV's CSRT does not: its Fourier transforms are Intel's
+# IPP, which takes another code path on another processor, and the last digits decide where the box goes next. The
+# same video on two kinds of processor: 94.7 to 99.9 % of the points within half a pixel, the worst 2.5 px away.
+NEAR_PX = {"ncc": 0.5, "csrt": 3.0}
 SAME_SHARE = 0.99
+HALF_PX_SHARE = 0.9
 ENTITIES = {"player": "agent", "box": "box_0"}
 
 
@@ -104,22 +108,27 @@ def test_synthetic_trajectories_give_vr_bench_numbers_within_1e_6(place: str) ->
 
 
 @pytest.mark.parametrize(("place", "game", "tracker"), PLACES)
-def test_tracks_lie_within_half_a_pixel_of_vr_bench(place: str, game: str, tracker: str) -> None:
+def test_tracks_lie_where_vr_bench_tracks_lie(place: str, game: str, tracker: str) -> None:
     root = golden_data.folder(place)
-    num_points, num_near, worst, worst_row = 0, 0, -1.0, None
+    num_points, num_near, num_half, worst, worst_row = 0, 0, 0, -1.0, None
     for row in golden_data.rows(root / "vr_bench" / f"trajectories_{game}_{tracker}.json"):
         size = tuple(row["target_size"]) if row["variant"] == "GT" else None
         found = golden_data.trajectories(root, game, row["level"], row["variant"], tracker, size)
         ours, theirs = found[ENTITIES[row["entity"]]], np.array(row["xy"])
         assert ours.shape == theirs.shape, (row["level"], row["variant"])
         gaps = np.abs(ours - theirs).max(axis=1)
-        num_points, num_near = num_points + len(gaps), num_near + int((gaps <= NEAR_PX).sum())
+        num_points, num_near = num_points + len(gaps), num_near + int((gaps <= NEAR_PX[tracker]).sum())
+        num_half += int((gaps <= 0.5).sum())
         if gaps.max() > worst:
             worst, worst_row = float(gaps.max()), (row["level"], row["variant"], row["entity"], int(gaps.argmax()))
-    said = f"{game} {tracker}: {num_near} of {num_points} points within {NEAR_PX} px; worst {worst:.3g} px, {worst_row}"
+    said = (
+        f"{game} {tracker}: {num_near} of {num_points} points within {NEAR_PX[tracker]} px, {num_half} within half a "
+        f"pixel; worst {worst:.3g} px, {worst_row}"
+    )
     print(said)
     assert num_points > 100
     assert num_near >= SAME_SHARE * num_points, said
+    assert num_half >= HALF_PX_SHARE * num_points, said
 
 
 @cache
