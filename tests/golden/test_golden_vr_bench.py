@@ -18,7 +18,7 @@ PLACES = [
     *(pytest.param("core", game, "ncc", id=f"core-{game}-ncc") for game in GAMES),
     pytest.param("core", "maze", "csrt", id="core-maze-csrt"),
     *(
-        pytest.param("full", game, tracker, id=f"full-{game}-{tracker}", marks=SLOW)
+        pytest.param("full", game, tracker, id=f"full-{game}-{tracker}", marks=[SLOW, pytest.mark.timeout(1200)])
         for tracker in ("ncc", "csrt")
         for game in GAMES
     ),
