@@ -26,6 +26,8 @@ from record import at_once, curves, read_record, write_record
 from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 from wan_r1.rewards.learned import read_judge
+from wan_r1.runs import RunFolder
+from wan_r1.video import read_video
 
 RUNS, PAGE = ROOT / "runs" / "reward_study", ROOT / "docs" / "rewards_study.md"
 RECORD = RESULTS / "reward_study.json"
@@ -43,7 +45,7 @@ NO_PARTS = {
 CHANGES: dict[str, list[str]] = {
     "trajectory": ["reward.name=trajectory"],
     "sparse": ["reward.name=sparse"],
-    "paper": ["reward.name=paper"],
+    "paper": ["reward.name=paper", "reward.tracker=ncc"],
     "shuffled": ["rl.shuffle_rewards=true"],
     "no_gate": ["reward.fidelity_power=0.0", "reward.continuity_power=0.0"],
     "flip_10": ["reward.name=flipped_verdicts:FlippedVerdicts", "reward.share=0.1"],
@@ -168,6 +170,34 @@ def draw_curves(rows: list[dict[str, Any]], game: str) -> None:
     figure.savefig(ROOT / "docs" / "images" / f"study_{game}.png", dpi=110)
 
 
+def draw_videos(game: str) -> None:
+    """A picture for a game: from each reward's first run, what it pays best of what the rules call unsolved.
+
+    Beside each row stand the reward and what it pays; without an unsolved video, the best paid one. Nothing is drawn of
+    runs whose folders are elsewhere.
+    """
+    from matplotlib.figure import Figure
+
+    shown = []
+    for reward in REWARDS:
+        run = RunFolder(RUNS / f"{game}_{reward}_1")
+        after = [entry for entry in run.read_videos() if entry.group == "after" and entry.verdict]
+        ranked = sorted(after, key=lambda each: ((each.verdict or {})["exact"], -each.value))
+        shown += [(reward, entry, read_video(run.videos / entry.file)) for entry in ranked[:1]]
+    if not shown:
+        return
+    figure = Figure(figsize=(9, 1.5 * len(shown)), layout="constrained")
+    panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for panel, (reward, entry, video) in zip(panels, shown, strict=True):
+        frames = video[np.linspace(0, len(video) - 1, 6).round().astype(int)]
+        panel.imshow(np.concatenate(list(np.pad(frames, ((0, 0), (0, 0), (1, 1), (0, 0)))), axis=1))
+        broken = ", ".join(sorted({each["kind"] for each in (entry.verdict or {})["violations"]}))
+        panel.set_ylabel(f"{reward}\n{entry.value:.2f}", rotation=0, ha="right", va="center")
+        panel.set_title(broken or ("solved" if (entry.verdict or {})["exact"] else "not there"), fontsize=8, loc="left")
+        panel.set(xticks=[], yticks=[])
+    figure.savefig(ROOT / "docs" / "images" / f"study_videos_{game}.png", dpi=110)
+
+
 def judges_table(found: dict[str, Any]) -> str:
     """How often each learned judge is right on held-out videos of the model that it was trained on."""
     lines = ["| game | videos to learn from | share solved | accuracy | always the more frequent answer | ROC area |"]
@@ -206,6 +236,7 @@ def main() -> int:
     rows = sorted(record["runs"].values(), key=lambda row: row["seed"])
     for game in MODELS:
         draw_curves(rows, game)
+        draw_videos(game)
     fill("study", study_table(rows, (*REWARDS, "vlm")), PAGE)
     fill("ablations", study_table(rows, ABLATIONS), PAGE)
     fill("judges", judges_table(record["evaluations"]), PAGE)
