@@ -65,11 +65,11 @@ def run_one(game: str, kind: str, seed: int) -> None:
 
 
 def evaluate_one(trained: str, game: str, name: str, options: list[str]) -> None:
-    """Judge the model that learned one game (or none: "sft") on tasks of a game."""
-    model, file = RUNS / f"{trained}_rl_1" / "model", RUNS / f"{name}.json"
-    if file.exists() or (trained != "sft" and not model.exists()):
+    """Judge the model that learned one game (or none: "sft"), of the first seed that is here, on tasks of a game."""
+    models, file = sorted(RUNS.glob(f"{trained}_rl_[0-9]*/model")), RUNS / f"{name}.json"
+    if file.exists() or (trained != "sft" and not models):
         return
-    chosen = [MODEL] if trained == "sft" else [MODEL, "--checkpoint", str(model)]
+    chosen = [MODEL] if trained == "sft" else [MODEL, "--checkpoint", str(models[0])]
     file.write_text(wan_r1(["evaluate", "policy", recipe_of(game, "rl"), *options, *OUTSIDE, *chosen, "--json"]))
 
 
