@@ -14,13 +14,12 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import SamplerSettings
-from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
@@ -28,25 +27,16 @@ from wan_r1.training.advantage import group_advantages, groups_with_spread
 from wan_r1.training.algorithms import Algorithm
 from wan_r1.training.algorithms.algorithm import Batch, with_advantages
 from wan_r1.training.buffer import BufferSettings, RolloutBuffer
-from wan_r1.training.checkpoint import (
-    has_checkpoint,
-    load_optimizer,
-    load_parameters,
-    optimizer_state,
-    read_checkpoint,
-    with_prefix,
-    without_prefix,
-    write_checkpoint,
-)
+from wan_r1.training.checkpoint import with_prefix, without_prefix
 from wan_r1.training.curriculum import hardest
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 from wan_r1.training.rollout_numbers import rollout_numbers
+from wan_r1.training.state import Evaluate, TrainingState, evaluate_average, load_state, save_state
 from wan_r1.types import Task
 
 __all__ = ["RLSettings", "RLTrainer"]
 
-Evaluate = Callable[[WanPolicy], dict[str, float]]
 Report = Callable[[int, int, dict[str, float]], None]
 TakeStep = Callable[[Sequence[Batch], int, int], dict[str, float]]
 """(batches, number of the noise, videos over all processes) -> numbers of one optimiser step."""
@@ -110,17 +100,9 @@ class RLSettings:
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class _State:
-    """What changes: weights, optimiser, the average of the weights, kept videos, and how far the run is."""
-
-    parameters: dict[str, nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    average: dict[str, Tensor]
+class _State(TrainingState):
     buffer: RolloutBuffer
-    done: int = 0
-    seconds: float = 0.0
-    "of training, over all sessions, at the last checkpoint"
-    best: float = -1.0
+    "videos of the last iterations"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -148,7 +130,8 @@ class RLTrainer:
         """
         state = self._start()
         if resume:
-            self._resume(state)
+            tensors, _ = load_state(state, self.run, self.world, self.optimizer)
+            state.buffer.restore(without_prefix("buffer", tensors))
         settings, began = self.settings, time.monotonic() - state.seconds
         asked, over = False, state.done >= settings.iterations or state.seconds >= 60 * max_minutes
         while not (over or asked):
@@ -160,12 +143,14 @@ class RLTrainer:
             over = state.done == settings.iterations or self.world.any(time.monotonic() - began >= 60 * max_minutes)
             if settings.evaluate_every and (state.done % settings.evaluate_every == 0 or over):
                 with clock("evaluate"):
-                    numbers |= self._evaluate(state)
+                    raw = settings.evaluate_raw
+                    numbers |= evaluate_average(state, self.policy, self.evaluate, self.run, self.world, raw=raw)
             self._record(state.done, numbers | clock.take())
             asked = self.world.any(until())
             if state.done % settings.checkpoint_every == 0 or over or asked:
                 state.seconds = time.monotonic() - began
-                self._save(state)
+                kept = with_prefix("buffer", state.buffer.tensors())
+                save_state(state, self.run, self.world, self.optimizer, kept)
         return state.average
 
     def _start(self) -> _State:
@@ -330,58 +315,10 @@ class RLTrainer:
         everywhere = self.world.gather_items([mine])
         return {name: sum(each[name] for each in everywhere) / len(everywhere) for name in mine}
 
-    def _evaluate(self, state: _State) -> dict[str, float]:
-        raw = self.evaluate(self.policy) if self.settings.evaluate_raw else {}
-        with self.policy.weights(state.average):
-            numbers = self.evaluate(self.policy)
-        if numbers.get("em", state.best) > state.best:
-            state.best, average = numbers["em"], gather_whole(state.average)
-            if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", average, {"step": state.done, "em": state.best})
-        logged = {f"validation/{name}": value for name, value in numbers.items()}
-        return logged | {f"validation_raw/{name}": value for name, value in raw.items()}
-
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.iterations, numbers)
-
-    def _save(self, state: _State) -> None:
-        tensors = {
-            **with_prefix("weights", state.parameters),
-            **with_prefix("optimizer", optimizer_state(state.optimizer)),
-            **with_prefix("average", state.average),
-            **with_prefix("buffer", state.buffer.tensors()),
-        }
-        tensors = gather_whole(tensors)
-        if self.world.is_main:
-            saved = {
-                "step": state.done,
-                "seconds": state.seconds,
-                "best": state.best,
-                "optimizer": self.optimizer.name,
-            }
-            write_checkpoint(self.run.checkpoints / "last", tensors, saved)
-        self.world.barrier()
-
-    def _resume(self, state: _State) -> None:
-        last = self.run.checkpoints / "last"
-        if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
-            if self.world.is_main:
-                self.run.drop_metrics_after(0)
-            return
-        tensors, saved = read_checkpoint(last)
-        load_parameters(state.parameters, without_prefix("weights", tensors), last)
-        self.optimizer.check_same(saved, last)
-        load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
-        state.average.update(
-            {name: part_of(t, state.parameters[name]) for name, t in without_prefix("average", tensors).items()}
-        )
-        state.buffer.restore(without_prefix("buffer", tensors))
-        state.done, state.best = int(saved["step"]), float(saved["best"])
-        state.seconds = float(saved.get("seconds", 0.0))
-        if self.world.is_main:
-            self.run.drop_metrics_after(state.done)
 
 
 def _mix(*numbers: int) -> int:

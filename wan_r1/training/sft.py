@@ -10,32 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wan_r1.clock import Clock
 from wan_r1.distributed import World
 from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import flow_matching_loss
 from wan_r1.flow.schedule import interpolate, shift_sigmas
-from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
-from wan_r1.training.checkpoint import (
-    has_checkpoint,
-    load_optimizer,
-    load_parameters,
-    optimizer_state,
-    read_checkpoint,
-    with_prefix,
-    without_prefix,
-    write_checkpoint,
-)
 from wan_r1.training.data import Encoded
 from wan_r1.training.optimizer import OptimizerSettings, update_average
+from wan_r1.training.state import Evaluate, TrainingState, evaluate_average, load_state, save_state
 
 __all__ = ["SFTSettings", "SFTTrainer"]
 
-Evaluate = Callable[[WanPolicy], dict[str, float]]
 Report = Callable[[int, int, dict[str, float]], None]
 
 
@@ -62,16 +51,7 @@ class SFTSettings:
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class _State:
-    """What changes: optimiser, the average of the weights, and how far the run is."""
-
-    parameters: dict[str, nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    average: dict[str, Tensor] = field(default_factory=dict)
-    done: int = 0
-    seconds: float = 0.0
-    "of training, over all sessions, at the last checkpoint"
-    best: float = -1.0
+class _State(TrainingState):
     losses: list[float] = field(default_factory=list)
     "since the last line of metrics"
 
@@ -101,7 +81,8 @@ class SFTTrainer:
         parameters = self.policy.trainable_parameters()
         state = _State(parameters=parameters, optimizer=self.optimizer.build(parameters))
         if resume:
-            self._resume(state)
+            _, notes = load_state(state, self.run, self.world, self.optimizer)
+            state.losses = list(notes.get("losses", []))
         settings, clock, timed = self.settings, Clock(), 0
         asked, over = False, state.done >= settings.steps or state.seconds >= 60 * max_minutes
         if over:
@@ -119,11 +100,13 @@ class SFTTrainer:
                 state.losses, timed = [], 0
                 self._record(state.done, numbers)
             if settings.evaluate_every and (state.done % settings.evaluate_every == 0 or over):
-                self._evaluate(state)
+                raw = settings.evaluate_raw
+                numbers = evaluate_average(state, self.policy, self.evaluate, self.run, self.world, raw=raw)
+                self._record(state.done, numbers)
             asked = self.world.any(until())
             if state.done % settings.checkpoint_every == 0 or over or asked:
                 state.seconds = time.monotonic() - began
-                self._save(state)
+                save_state(state, self.run, self.world, self.optimizer, notes={"losses": state.losses})
         return state.average
 
     def _step(self, state: _State, examples: Encoded, spent: float) -> dict[str, float]:
@@ -154,53 +137,7 @@ class SFTTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         return self.world.sum(float(loss.detach()))[0]
 
-    def _evaluate(self, state: _State) -> None:
-        raw = self.evaluate(self.policy) if self.settings.evaluate_raw else {}
-        with self.policy.weights(state.average):
-            numbers = self.evaluate(self.policy)
-        logged = {f"validation/{name}": value for name, value in numbers.items()}
-        self._record(state.done, logged | {f"validation_raw/{name}": value for name, value in raw.items()})
-        if numbers.get("em", state.best) > state.best:
-            state.best, average = numbers["em"], gather_whole(state.average)
-            if self.world.is_main:
-                write_checkpoint(self.run.checkpoints / "best", average, {"step": state.done, "em": state.best})
-
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.steps, numbers)
-
-    def _save(self, state: _State) -> None:
-        tensors = {
-            **with_prefix("weights", state.parameters),
-            **with_prefix("optimizer", optimizer_state(state.optimizer)),
-            **with_prefix("average", state.average),
-        }
-        tensors = gather_whole(tensors)
-        if self.world.is_main:
-            saved = {
-                "step": state.done,
-                "seconds": state.seconds,
-                "best": state.best,
-                "losses": state.losses,
-                "optimizer": self.optimizer.name,
-            }
-            write_checkpoint(self.run.checkpoints / "last", tensors, saved)
-        self.world.barrier()
-
-    def _resume(self, state: _State) -> None:
-        last = self.run.checkpoints / "last"
-        if self.run.metrics.exists() and not has_checkpoint(last):  # killed before the first checkpoint
-            if self.world.is_main:
-                self.run.drop_metrics_after(0)
-            return
-        tensors, saved = read_checkpoint(last)
-        load_parameters(state.parameters, without_prefix("weights", tensors), last)
-        self.optimizer.check_same(saved, last)
-        load_optimizer(state.optimizer, without_prefix("optimizer", tensors))
-        average = without_prefix("average", tensors)
-        state.average.update({name: part_of(average[name], like) for name, like in state.parameters.items()})
-        state.done, state.best = int(saved["step"]), float(saved["best"])
-        state.seconds, state.losses = float(saved.get("seconds", 0.0)), list(saved.get("losses", []))
-        if self.world.is_main:
-            self.run.drop_metrics_after(state.done)
