@@ -4,6 +4,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,16 +107,24 @@ def _train(
     from wan_r1.training.sft import SFTTrainer
 
     max_minutes = recipe.max_minutes or math.inf
-    with reporter("training", recipe.sft.steps, run, trackers, max_minutes) as report:
+    with ExitStack() as stack:
+        reports: list[Callable[[int, int, dict[str, float]], None]] = []
+
+        def examples() -> "Encoded":
+            encoded = _encode(recipe, policy, world, asked)
+            bar = reporter("training", recipe.sft.steps, run, trackers, max_minutes)
+            reports.append(stack.enter_context(bar))  # only now: encoding is no part of the time limit
+            return encoded
+
         return SFTTrainer(
             policy=policy,
-            examples=lambda: _encode(recipe, policy, world, asked),
+            examples=examples,
             settings=recipe.sft,
             optimizer=recipe.optimizer,
             run=run,
             world=world,
             evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
-            report=report,
+            report=lambda step, total, numbers: reports[0](step, total, numbers),
         ).train(resume=resume, until=asked, max_minutes=max_minutes)
 
 
