@@ -4,8 +4,9 @@
     python benchmarks/games_job.py --games sokoban --only rl    # a part of it
     python benchmarks/games_job.py --table                      # only collect what is there
 
-All runs start from wan-tiny-games. `rl` is recipes/rl/GAME_tiny.toml and `sft` the control: imitation of that game
-alone goes on for the same time. A run is a folder below runs/games_job and goes on where it was stopped. Finished runs
+`rl` and `sft` start from wan-tiny-games: recipes/rl/GAME_tiny.toml, and the control, imitation of that game alone for
+the same time. `rl_after` and `sft_after` do the same once more from what `sft` left (seed 1), where imitation of the
+game has little left to give. A run is a folder below runs/games_job and goes on where it was stopped. Finished runs
 are collected in benchmarks/results/games_job.json, and docs/results.md shows them; what the file holds of the same
 wan-tiny-games is not run again, so days and machines can share the work.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from wan_r1.metrics.statistics import paired_difference
 
 RUNS, RECORD = ROOT / "runs" / "games_job", RESULTS / "games_job.json"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
-KINDS = ("rl", "sft")
+KINDS = ("rl", "sft", "rl_after", "sft_after")
 MODEL = "policy.path=wan-tiny-games"
 MINUTES = "max_minutes=20"
 CONTROL = ["sft.batch_size=16", "sft.steps=5000", "optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
@@ -49,17 +51,23 @@ def recipe_of(game: str, kind: str) -> str:
     return f"recipes/{kind}/{game}_tiny{continued}.toml"
 
 
+def imitated(game: str) -> Path:
+    """The model after imitation of one game alone."""
+    return RUNS / f"{game}_sft_1" / "model"
+
+
 def run_one(game: str, kind: str, seed: int) -> None:
     """Run, or go on with, one game and seed; nothing if it is finished."""
-    folder = RUNS / f"{game}_{kind}_{seed}"
+    folder, command = RUNS / f"{game}_{kind}_{seed}", kind.removesuffix("_after")
     if (folder / "summary.json").exists():
         return
-    seeds = [f"{kind}.seed={seed}", *([f"tasks.seed={seed}"] if kind == "rl" else CONTROL)]
+    seeds = [f"{command}.seed={seed}", *([f"tasks.seed={seed}"] if command == "rl" else CONTROL)]
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")
-    fixed = [f"run={folder}", MODEL, MINUTES, "test.num_tasks=256"]
-    arguments = [kind, recipe_of(game, kind), *fixed, *seeds, *resume]
+    start = f"policy.path={imitated(game)}" if kind.endswith("_after") else MODEL
+    fixed = [f"run={folder}", start, MINUTES, "test.num_tasks=256"]
+    arguments = [command, recipe_of(game, command), *fixed, *seeds, *resume]
     wan_r1(arguments, folder.with_suffix(".log"))
     say(f"{folder.name}: done")
 
@@ -107,18 +115,22 @@ def collect(record: dict[str, Any]) -> None:
 
 def control_of(row: dict[str, Any], runs: dict[str, Any]) -> dict[str, Any] | None:
     """SFT continued with the same seed as a run of RL, or with seed 1; None if neither is finished."""
-    names = (f"{row['game']}_sft_{seed}" for seed in (row["seed"], 1))
+    kind = row["kind"].replace("rl", "sft")
+    names = (f"{row['game']}_{kind}_{seed}" for seed in (row["seed"], 1))
     return next((runs[name] for name in names if name in runs), None)
 
 
-def runs_table(runs: dict[str, Any]) -> str:
-    """One line for each run of RL: before, after, the difference, the control."""
+def runs_table(runs: dict[str, Any], kind: str) -> str:
+    """One line for each run of a kind of RL: before, after, the difference, the control."""
+    chosen = sorted((each for each in runs.values() if each["kind"] == kind), key=in_order)
+    if not chosen:
+        return "Not run yet."
     lines = [
         "| game | seed | em before | em after | paired difference | failures removed | SFT continued | against it |",
         "|---|---|---|---|---|---|---|---|",
     ]
     removed = []
-    for row in sorted((each for each in runs.values() if each["kind"] == "rl"), key=in_order):
+    for row in chosen:
         control, against, beside = control_of(row, runs), "not run yet", "not run yet"
         if control is not None:
             change = paired_difference(control["solved"], row["solved"], seed=0)
@@ -129,7 +141,7 @@ def runs_table(runs: dict[str, Any]) -> str:
             f"| {row['game']} | {row['seed']} | {row['sft']['em']:.3f} | {row['rl']['em']:.3f} | "
             f"{interval(row['difference'])} | {removed[-1]:.2f} | {beside} | {against} |"
         )
-    lines.append(f"| mean of {len(removed)} runs | | | | | {np.mean(removed) if removed else 0:.2f} | | |")
+    lines.append(f"| mean of {len(removed)} runs | | | | | {np.mean(removed):.2f} | | |")
     return "\n".join(lines)
 
 
@@ -177,12 +189,15 @@ def main() -> int:
     if not args.table:
         names = product(args.seeds, args.only, args.games)
         runs = [(game, kind, seed) for seed, kind, game in names if f"{game}_{kind}_{seed}" not in record["runs"]]
-        at_once(args.workers, run_one, runs)
+        lacking = {game for game, kind, _ in runs if kind.endswith("_after") and not imitated(game).exists()}
+        first = [(game, "sft", 1) for game in args.games if game in lacking]
+        at_once(args.workers, run_one, list(dict.fromkeys([*first, *runs])))
         collect(record)
         wanted = [] if args.no_evaluations else evaluations()
         at_once(args.workers, evaluate_one, [each for each in wanted if each[2] not in record["evaluations"]])
     collect(record)
-    fill("games_job", runs_table(record["runs"]))
+    fill("games_job", runs_table(record["runs"], "rl"))
+    fill("games_after", runs_table(record["runs"], "rl_after"))
     fill("games_transfer", transfer_table(record["evaluations"]))
     fill("games_outside", outside_table(record["evaluations"]))
     return 0
