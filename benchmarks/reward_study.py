@@ -26,7 +26,7 @@ from record import at_once, curves, read_record, write_record
 from wan_r1.cli.console import say
 from wan_r1.metrics.statistics import paired_difference
 from wan_r1.rewards.learned import read_judge
-from wan_r1.runs import RunFolder
+from wan_r1.runs import RunFolder, VideoEntry
 from wan_r1.video import read_video
 
 RUNS, PAGE = ROOT / "runs" / "reward_study", ROOT / "docs" / "rewards_study.md"
@@ -170,6 +170,11 @@ def draw_curves(rows: list[dict[str, Any]], game: str) -> None:
     figure.savefig(ROOT / "docs" / "images" / f"study_{game}.png", dpi=110)
 
 
+def _is_exact(entry: VideoEntry) -> bool:
+    verdict = entry.verdict or {}
+    return bool(verdict["solved"] and verdict["optimal"])
+
+
 def draw_videos(game: str) -> None:
     """A picture for a game: from each reward's first run, what it pays best of what the rules call unsolved.
 
@@ -182,7 +187,7 @@ def draw_videos(game: str) -> None:
     for reward in REWARDS:
         run = RunFolder(RUNS / f"{game}_{reward}_1")
         after = [entry for entry in run.read_videos() if entry.group == "after" and entry.verdict]
-        ranked = sorted(after, key=lambda each: ((each.verdict or {})["exact"], -each.value))
+        ranked = sorted(after, key=lambda each: (_is_exact(each), -each.value))
         shown += [(reward, entry, read_video(run.videos / entry.file)) for entry in ranked[:1]]
     if not shown:
         return
@@ -193,7 +198,7 @@ def draw_videos(game: str) -> None:
         panel.imshow(np.concatenate(list(np.pad(frames, ((0, 0), (0, 0), (1, 1), (0, 0)))), axis=1))
         broken = ", ".join(sorted({each["kind"] for each in (entry.verdict or {})["violations"]}))
         panel.set_ylabel(f"{reward}\n{entry.value:.2f}", rotation=0, ha="right", va="center")
-        panel.set_title(broken or ("solved" if (entry.verdict or {})["exact"] else "not there"), fontsize=8, loc="left")
+        panel.set_title(broken or ("solved" if _is_exact(entry) else "not there or a detour"), fontsize=8, loc="left")
         panel.set(xticks=[], yticks=[])
     figure.savefig(ROOT / "docs" / "images" / f"study_videos_{game}.png", dpi=110)
 

@@ -24,8 +24,8 @@ PLACES = [
     ),
 ]
 # Template matching gives the same whole pixels everywhere. OpenCV's CSRT does not: its Fourier transforms are Intel's
-# IPP, which takes another code path on another processor, and the last digits decide where the box goes next. The
-# same video on two kinds of processor: 94.7 to 99.9 % of the points within half a pixel, the worst 2.5 px away.
+# IPP, which takes another code path on another processor, and the last digits decide where the box goes next. On
+# one with AVX-512, 98.7 % of sokoban's and 94.7 % of maze3d's points lie within half a pixel, the worst 2.5 px away.
 NEAR_PX = {"ncc": 0.5, "csrt": 3.0}
 SAME_SHARE = 0.99
 HALF_PX_SHARE = 0.9
