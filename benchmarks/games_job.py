@@ -129,20 +129,31 @@ def runs_table(runs: dict[str, Any], kind: str) -> str:
         "| game | seed | em before | em after | paired difference | failures removed | SFT continued | against it |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    removed = []
     for row in chosen:
         control, against, beside = control_of(row, runs), "not run yet", "not run yet"
         if control is not None:
-            change = paired_difference(control["solved"], row["solved"], seed=0)
-            against = interval({"em": change.mean, "em_ci95": [change.low, change.high]})
+            against = difference([control["solved"]], [row["solved"]])
             beside = f"{control['sft']['em']:.3f} (seed {control['seed']})"
-        removed.append(row["difference"]["failures_removed"])
         lines.append(
             f"| {row['game']} | {row['seed']} | {row['sft']['em']:.3f} | {row['rl']['em']:.3f} | "
-            f"{interval(row['difference'])} | {removed[-1]:.2f} | {beside} | {against} |"
+            f"{interval(row['difference'])} | {row['difference']['failures_removed']:.2f} | {beside} | {against} |"
         )
+    for game in GAMES:
+        mine = [row for row in chosen if row["game"] == game]
+        controls = [row for row in runs.values() if row["game"] == game and row["kind"] == kind.replace("rl", "sft")]
+        if len(mine) > 1 and controls:
+            means = [np.mean([row[side]["em"] for row in rows]) for rows, side in ((mine, "rl"), (controls, "sft"))]
+            against = difference([row["solved"] for row in controls], [row["solved"] for row in mine])
+            lines.append(f"| {game} | together | | {means[0]:.3f} | | | {means[1]:.3f} ({len(controls)}) | {against} |")
+    removed = [row["difference"]["failures_removed"] for row in chosen]
     lines.append(f"| mean of {len(removed)} runs | | | | | {np.mean(removed):.2f} | | |")
     return "\n".join(lines)
+
+
+def difference(before: list[list[int]], after: list[list[int]]) -> str:
+    """The paired difference of em with its interval, each task a mean over the runs of its side."""
+    change = paired_difference(np.mean(before, axis=0), np.mean(after, axis=0), seed=0)
+    return interval({"em": change.mean, "em_ci95": [change.low, change.high]})
 
 
 def in_order(row: dict[str, Any]) -> tuple[int, int]:

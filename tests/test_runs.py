@@ -175,3 +175,11 @@ def test_the_log_keeps_its_lines(tmp_path):
     run.write_log("one")
     run.write_log("two\n")
     assert run.log.read_text() == "one\ntwo\n"
+
+
+def test_a_resumed_run_names_what_its_recipe_changes(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.start("x = 1\n[rl]\nseed = 1\nsize = 3\n") == []
+    changed = run.start("x = 1\n[rl]\nseed = 2\nnew = true\n", resume=True)
+    assert changed == ["rl.seed: 1 -> 2", "rl.size: 3 -> None", "rl.new: None -> True"]
+    assert read_json(run.provenance)["resumed"][0]["changed"] == changed

@@ -78,7 +78,7 @@ def override(values: Mapping[str, Any], overrides: Iterable[str], schema: type |
         key, equals, raw = text.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(BARE_KEY.match(part) for part in parts):
-            raise ConfigError(f'override "{text}": write section.key=value, for example trainer.steps=100')
+            raise ConfigError(f'override "{text}": write section.key=value, for example rl.iterations=20')
         table = result
         for depth, part in enumerate(parts[:-1], start=1):
             inner = table.get(part, {})
@@ -122,7 +122,8 @@ def build(schema: type[T], values: Mapping[str, Any], where: str = "", *, base: 
     try:
         return schema(**arguments)
     except (ConfigError, ValueError, TypeError) as error:
-        raise ConfigError(f"{where}: {error}" if where else str(error)) from error
+        named = not where or str(error).startswith(f"{where}:")
+        raise ConfigError(str(error) if named else f"{where}: {error}") from error
 
 
 def pick(choices: Mapping[str, Any], table: Any, where: str, *, own_code: bool = False, base: Any = None) -> Any:

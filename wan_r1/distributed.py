@@ -53,25 +53,29 @@ class World:
         return self.sum(float(flag))[0] > 0
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Add up gradients over all processes, in place; a missing gradient counts as 0.
+        """Add up gradients over all processes, in place; one that is missing everywhere stays missing.
 
         Those of sharded parameters have been added up by the backward pass.
         """
         wanted = [p for p in parameters if p.requires_grad and not isinstance(p, DTensor)]
         if self.size == 1 or not wanted:
             return
+        given = torch.tensor([float(p.grad is not None) for p in wanted], device=self.device)
         flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in wanted])
+        dist.all_reduce(given)
         dist.all_reduce(flat)
-        for parameter, piece in zip(wanted, torch.split(flat, [p.numel() for p in wanted]), strict=True):
-            parameter.grad = piece.view_as(parameter)
+        pieces = torch.split(flat, [p.numel() for p in wanted])
+        for parameter, piece, count in zip(wanted, pieces, given.tolist(), strict=True):
+            parameter.grad = piece.view_as(parameter) if count else None
 
     def gather(self, rows: Tensor) -> Tensor:
         """Rows [n, ...] of all processes, in the order of ranks; every process must bring the same n."""
         if self.size == 1:
             return rows
-        parts = [torch.empty_like(rows) for _ in range(self.size)]
-        dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
+        mine = rows.to(self.device).contiguous()
+        parts = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(parts, mine)
+        return torch.cat([part.to(rows.device) for part in parts])
 
     def gather_items(self, items: list[Item]) -> list[Item]:
         """Small picklable items of all processes, in the order of ranks."""
@@ -91,6 +95,7 @@ def join_world(device: str | None = None) -> World:
     """The world that `torchrun` started, or a world of one. ConfigError if fewer processes came than were asked for."""
     from accelerate import PartialState
 
+    _check_device(device)
     asked = int(os.environ.get("WORLD_SIZE", "1"))
     way_out = "start with `torchrun --nproc-per-node N -m wan_r1 ...`, or unset WORLD_SIZE for one process"
     try:
@@ -103,6 +108,16 @@ def join_world(device: str | None = None) -> World:
         # Python's end tears down threads that still talk to other processes, which now and then aborts one of them.
         atexit.register(_leave_world)
     return World(rank=state.process_index, size=state.num_processes, device=device or str(state.device))
+
+
+def _check_device(device: str | None) -> None:
+    """ConfigError if there is no such device."""
+    try:
+        kind = torch.device(device or "cpu").type
+        torch.empty(1, device="cpu" if kind == "meta" else device or "cpu")
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device = {device!r}: {reason}; leave it out, or take cpu") from error
 
 
 def _leave_world() -> None:

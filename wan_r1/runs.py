@@ -31,6 +31,7 @@ import platform
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -45,7 +46,7 @@ from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.types import Score, Verdict
 from wan_r1.video import encode_video
 
-__all__ = ["GROUPS", "RunFolder", "VideoEntry", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = ["GROUPS", "RunFolder", "VideoEntry", "make_folder", "read_json", "write_bytes", "write_json", "write_text"]
 
 GROUPS = ("before", "after")
 """Sides of a comparison that a video of the run belongs to."""
@@ -122,8 +123,10 @@ class RunFolder:
         """Folder of videos."""
         return self.path / "videos"
 
-    def start(self, recipe: str, *, resume: bool = False) -> None:
+    def start(self, recipe: str, *, resume: bool = False) -> list[str]:
         """Make the folder, save the resolved recipe (TOML text) and the provenance.
+
+        Returns what a resumed run's recipe changes, "key: before -> now"; provenance.json keeps it too.
 
         Raises:
             ConfigError: the folder already holds a run and `resume` is false.
@@ -131,13 +134,16 @@ class RunFolder:
         if self.metrics.exists() and not resume:
             raise ConfigError(f"{self.path}: already holds a run; pass --resume, or choose another folder")
         for folder in (self.checkpoints, self.videos):
-            _make_folder(folder)
+            make_folder(folder)
+        changed = _changes(self.recipe, recipe) if resume and self.recipe.exists() else []
         write_text(self.recipe, recipe)
         earlier = read_json(self.provenance) if resume and self.provenance.exists() else None
         if earlier is None:
             write_json(self.provenance, {**_provenance(), "resumed": []})
         else:
-            write_json(self.provenance, {**earlier, "resumed": [*earlier["resumed"], _provenance()]})
+            again = {**_provenance(), "changed": changed}
+            write_json(self.provenance, {**earlier, "resumed": [*earlier["resumed"], again]})
+        return changed
 
     def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Add one line to metrics.jsonl; a number that is not finite becomes null."""
@@ -196,7 +202,7 @@ class RunFolder:
             solution=[] if solution is None else [point for point in _points(solution) if point is not None],
             fps=fps,
         )
-        _make_folder(self.videos)
+        make_folder(self.videos)
         write_bytes(self.videos / entry.file, encode_video(video, fps=fps))
         others = [other for other in self.read_videos() if other.name != name]
         write_json(self.videos / "index.json", [asdict(each) for each in [*others, entry]])
@@ -273,7 +279,9 @@ def _ends_a_line(file: BinaryIO, end: int) -> bool:
     return file.read(1) == b"\n"
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: str | Path) -> None:
+    """Make a folder and those above it; CheckpointError if that cannot be done."""
+    path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -313,6 +321,24 @@ def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
 
 def _points(points: NDArray[np.float32]) -> list[list[float] | None]:
     return [[round(float(x), 5), round(float(y), 5)] if np.isfinite([x, y]).all() else None for x, y in points]
+
+
+def _changes(file: Path, recipe: str) -> list[str]:
+    """Settings in which a recipe (TOML text) differs from the one in the file; none if that cannot be read."""
+    try:
+        before, now = _flat(tomllib.loads(file.read_text(encoding="utf-8"))), _flat(tomllib.loads(recipe))
+    except (OSError, ValueError):
+        return []
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, with names joined by dots."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
 
 
 def _provenance() -> dict[str, Any]:

@@ -75,7 +75,7 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
     """(index, frame [H, W, 3] uint8) of frames 0, every, 2 every, ...; errors as `read_video`, when they are met."""
     path = FilePath(path)
     if not path.is_file():
-        raise VideoError(f"{path}: no such video file")
+        raise VideoError(f"{path}: {'a folder' if path.is_dir() else 'no such video file'}")
     count, shape = 0, None
     try:
         with av.open(str(path)) as container:

@@ -82,10 +82,12 @@ def test_ctrl_c_is_one_line_and_code_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "wan-r1: interrupted\n"
 
 
-def test_a_broken_program_keeps_its_traceback(monkeypatch):
+def test_a_fault_of_ours_has_a_traceback_and_a_code_of_its_own(monkeypatch, capsys):
     monkeypatch.setitem(COMMANDS, "boom", raising(ZeroDivisionError("a bug")))
-    with pytest.raises(ZeroDivisionError):
-        main(["boom"])
+    assert main(["boom"]) == 3
+    errors = capsys.readouterr().err
+    assert "ZeroDivisionError: a bug" in errors
+    assert "please report it" in errors
 
 
 def test_ctrl_c_stops_the_workers_of_make(tmp_path):
@@ -103,3 +105,37 @@ def test_ctrl_c_stops_the_workers_of_make(tmp_path):
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "wan-r1: interrupted"
     assert "Traceback" not in errors
+
+
+def test_a_full_standard_output_is_one_clear_line_and_code_2(tmp_path):
+    words = [sys.executable, "-m", "wan_r1", "show", "maze", "--level", "tiny", "--out", str(tmp_path / "a.png")]
+    with open("/dev/full", "w") as full:
+        found = subprocess.run([*words, "--json"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 2
+    assert "No space left on device" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["show", "maze", "--seed", "-1"],
+        ["show", "maze", "--index", "-1"],
+        ["show", "maze", "--size", "1000000"],
+        ["make", "maze", "--out", "x", "--crf", "99"],
+        ["make", "maze", "--out", "x", "--fps", "100000000"],
+        ["generate", "--state", "x", "--out", "x", "--guidance", "nan"],
+    ],
+)
+def test_a_number_out_of_range_names_itself_and_its_limits(options, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(options)
+    assert stop.value.code == 2
+    assert repr(options[-1]) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["videos", "paths", "policy"])
+def test_the_help_of_each_kind_of_evaluation_has_examples(kind, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", kind, "--help"])
+    assert f"wan-r1 evaluate {kind} " in capsys.readouterr().out

@@ -138,3 +138,20 @@ def test_show_writes_a_video(tmp_path):
 def test_show_refuses_another_kind_of_file(tmp_path, capsys):
     assert main(["show", "maze", "--out", str(tmp_path / "a.txt")]) == 2
     assert "write a .png or a .mp4 file" in capsys.readouterr().err
+
+
+def test_make_does_not_write_over_tasks_of_another_game(tmp_path, capsys):
+    out = str(tmp_path / "mix")
+    assert main(["make", "maze", "--level", "tiny", "--num", "1", "--frames", "5", "--out", out]) == 0
+    assert main(["make", "trapfield", "--level", "tiny", "--num", "1", "--frames", "5", "--out", out]) == 2
+    assert "holds tasks of maze already; choose another folder" in capsys.readouterr().err
+
+
+def test_a_second_level_keeps_the_rows_of_the_first(tmp_path):
+    out = tmp_path / "levels"
+    for level in ("tiny", "easy", "tiny"):
+        assert main(["make", "maze", "--level", level, "--num", "2", "--frames", "5", "--out", str(out)]) == 0
+    rows = (out / "metadata.csv").read_text().splitlines()[1:]
+    assert sorted(row.split(",")[0] for row in rows) == sorted(
+        f"videos/{level}_000{number}.mp4" for level in ("tiny", "easy") for number in (1, 2)
+    )

@@ -214,7 +214,16 @@ def test_generate_makes_the_same_videos_each_time_and_scores_them(model, tmp_pat
     [
         (["rl.itterations=3"], 'rl.itterations: unknown key. Did you mean "iterations"?'),
         (["policy.num_frames=80"], "Wan needs 4n + 1 frames"),
-        (["policy.path=nowhere"], "nowhere: no such model folder"),
+        (["policy.path=nowhere"], "nowhere: no such folder, and no shipped model (wan-tiny, wan-tiny-games)"),
+        (["policy.path=no/where"], "no/where: no such model folder"),
+        (["test.source.settings.level=tny"], "level 'tny': unknown"),
+        (["validation.source.settings.levle=tiny"], "unknown setting 'levle'. Did you mean \"level\"?"),
+        (["rl.seed=-1"], "seed = -1 at least 0"),
+        (["tasks.seed=-1"], "seed = -1 must be at least 0"),
+        (["rl.group_size=1"], "rl: group_size = 1 must be at least 2"),
+        (["threads=0"], "threads = 0 must be at least 1"),
+        (["device=foo"], "device = 'foo'"),
+        (["optimizer.learning_rate=nan"], "learning_rate = nan must be > 0"),
         (["algorithm.name=ppo"], '"ppo": expected one of "grpo", "nft"'),
         (["tasks.family=chess"], "family 'chess': unknown"),
         (["tasks.settings.level=huge"], "level 'huge': unknown"),
@@ -233,7 +242,7 @@ def test_a_wrong_recipe_is_one_clear_line_and_code_2(model, tmp_path, capsys, ov
 def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code_2(trained, tmp_path, capsys):
     recipe, run = trained
     assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path / "none")]) == 2
-    assert "none: no checkpoint here" in capsys.readouterr().err
+    assert "none: no such folder" in capsys.readouterr().err
     shutil.copytree(run.checkpoints / "last", tmp_path / "cut")
     data = (tmp_path / "cut" / "tensors.safetensors").read_bytes()
     (tmp_path / "cut" / "tensors.safetensors").write_bytes(data[: len(data) // 2])
@@ -266,3 +275,15 @@ def test_a_full_disk_while_saving_is_one_clear_line_and_the_checkpoint_stays(tra
     assert result.returncode == 2
     assert "the previous one is intact" in result.stderr.splitlines()[-1]
     assert last.read_bytes() == before
+
+
+def test_a_trained_adapter_is_also_a_file_of_its_own(model, tmp_path):
+    from safetensors.torch import load_file
+
+    recipe = write_recipe(tmp_path, SFT, model)
+    assert main(["sft", recipe, "policy.train=lora", "policy.lora.rank=2"]) == 0
+    run = tmp_path / "run"
+    tensors = load_file(run / "lora" / "pytorch_lora_weights.safetensors")
+    assert any(float(value.abs().max()) > 0 for name, value in tensors.items() if "lora_B" in name)
+    assert (run / "model" / "model_index.json").exists()
+    assert not list(run.glob(".*.partial"))

@@ -1,10 +1,15 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from wan_r1.distributed import World
 from wan_r1.evaluation.evaluate import EVALUATION_SAMPLER, evaluate_policy
+from wan_r1.evaluation.games import GAME_NUMBERS
 from wan_r1.rewards import ScorePool
+from wan_r1.tasks import make_tasks
 from wan_r1.types import Score, Verdict, Violation
 
 SAMPLER = replace(EVALUATION_SAMPLER, num_steps=2)
@@ -80,3 +85,49 @@ def test_each_sample_has_its_own_start_noise(load_tiny, maze_source, brightness)
     )
     assert len(found.rollouts) == 1
     assert len(set(found.value[0].tolist())) == 3
+
+
+class Threads(World):
+    """A world whose processes are threads of this one."""
+
+    def gather_items(self, items):
+        slots[self.rank] = items
+        together.wait()
+        found = [item for rank in range(self.size) for item in slots[rank]]
+        together.wait()
+        return found
+
+
+slots: dict[int, list] = {}
+together = threading.Barrier(2)
+
+
+@pytest.mark.parametrize("num_tasks", [3, 4])
+def test_two_processes_measure_the_tasks_of_both(load_tiny, brightness, num_tasks):
+    tasks = make_tasks("maze", 3, num_tasks, level="tiny", size=80)
+    policies = [load_tiny(height=80, width=80) for _ in range(3)]
+
+    def judge(number):
+        world = Threads(rank=number, size=2) if number < 2 else World()
+        return evaluate_policy(
+            policies[number], tasks, ScorePool(brightness, 0), SAMPLER, measure=True, keep=1, world=world
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(judge, range(2))
+    alone = judge(2)
+    assert alone.games.shape == (num_tasks, len(GAME_NUMBERS))
+    for shared in (first, second):
+        np.testing.assert_allclose(shared.games, alone.games, atol=1e-3)
+        np.testing.assert_allclose(shared.value, alone.value, atol=1e-3)
+    assert [len(each.rollouts) for each in (first, second)] == [1, 1]
+
+
+def test_benchmark_numbers_are_measured_only_if_asked_for(found):
+    assert (len(found.games), len(found.walks)) == (0, 0)
+
+
+def test_without_a_verdict_the_numbers_are_those_of_the_reward_alone(load_tiny, maze_source, brightness):
+    found = evaluate_policy(load_tiny(), maze_source.tasks(0, 2), ScorePool(brightness, 0), SAMPLER)
+    assert not found.judged
+    assert set(found.numbers) == {"value"}

@@ -337,3 +337,31 @@ def test_truncated_weights_are_refused(wan_folder: Callable[[str], Path], tmp_pa
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cannot be loaded"):
         WanConfig(path=str(folder), num_frames=5, height=32, width=32).load()
+
+
+def test_float16_weights_are_not_trained(wan_folder: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=r"float16.*bfloat16 or float32"):
+        WanConfig(path=str(wan_folder("ti2v")), dtype="float16")
+    assert WanConfig(path=str(wan_folder("ti2v")), dtype="float16", train="nothing").dtype == "float16"
+
+
+def test_only_the_trained_expert_is_stored_in_float32(load_policy: Load) -> None:
+    policy = load_policy("two_experts", train="full", train_experts="low_noise", dtype="bfloat16")
+    kinds = {
+        name: {p.dtype for key, p in module.named_parameters() if key.endswith("to_q.weight")}
+        for name, module in policy._experts.items()
+    }
+    assert kinds == {"transformer": {torch.bfloat16}, "transformer_2": {torch.float32}}
+
+
+def test_an_adapter_is_not_reset(load_policy: Load) -> None:
+    with pytest.raises(ConfigError, match="train = 'full'"):
+        load_policy("ti2v", train="lora").reset(0)
+
+
+def test_first_frames_encoded_in_parts_are_those_of_the_whole(load_policy: Load) -> None:
+    frames = list(np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8))
+    whole, parts = (
+        load_policy("i2v", vae_batch_size=size).encode_inputs([PROMPT] * 3, frames).first_latents for size in (3, 1)
+    )
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)

@@ -7,7 +7,7 @@ from wan_r1.tasks import family_of, make_tasks
 from wan_r1.types import Path, Score, Verdict, Violation
 
 NUM_TASKS = 6
-RECIPE = 'seed = 1\n\n[algorithm]\nname = "nft"\nclip = 0.2\n'
+RECIPE = '[policy.lora]\nseed = 0\n\n[rl]\nseed = 1\n\n[algorithm]\nname = "nft"\nclip = 0.2\n'
 
 
 def write_run(folder):

@@ -136,3 +136,34 @@ def test_wilson_interval_of_a_known_case(tmp_path):
     low, high = read_facts(run).sides[0].interval("em")
     assert low == pytest.approx(0.4038, abs=1e-4)
     assert high == pytest.approx(0.5962, abs=1e-4)
+
+
+def test_the_seed_is_that_of_the_training(tmp_path):
+    assert ("Seed", "1") in read_facts(write_run(tmp_path / "run")).origin
+
+
+def test_a_first_person_run_is_about_the_overall_score_in_its_own_units(tmp_path):
+    run = RunFolder(tmp_path)
+    run.start("")
+    numbers = {"em": 0.0, "sr": 0.0, "n": 128, "layouts": None, "value": 0.5, "ade": 0.62, "miss_rate": 62.0}
+    write_json(
+        run.summary,
+        {
+            "sft": {**numbers, "overall": 0.41, "fde": 1.3},
+            "rl": {**numbers, "overall": 0.52, "fde": 0.9, "miss_rate": 40.0},
+            "difference": {
+                "em": 0,
+                "em_ci95": [0, 0],
+                "failures_removed": 0,
+                "overall": 0.11,
+                "overall_ci95": [0.1, 0.2],
+            },
+        },
+    )
+    text = render_page([run])
+    assert "from 0.410 to 0.520" in text
+    assert "from 1.30 m to 0.90 m" in text
+    assert "+0.110 <small>[+0.100, +0.200]</small>" in text
+    assert "0.620" in text
+    assert "62.000" in text
+    assert "None" not in text

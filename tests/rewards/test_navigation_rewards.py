@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from wan_r1.errors import ConfigError, DatasetError
+from wan_r1.errors import ConfigError, DatasetError, VideoError
 from wan_r1.rewards import REWARDS, EmbeddingReward, NavigationReward, PoseReward
 from wan_r1.rewards.cheats import zoo
 from wan_r1.rewards.encoders import encode_frames
@@ -111,3 +111,17 @@ def test_dinov2_and_vjepa2_encode_through_transformers(tmp_path):
         assert vectors.shape[0] == 5
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
         assert EmbeddingReward(encoder=name, weights=str(tmp_path / folder))(TASK, EXACT).value >= 0.95
+
+
+def test_the_mix_pays_no_way_through_pictures_of_something_else():
+    other = reference_video(make_task("navigation", seed=6), 17, 80, 80)
+    reward = NavigationReward(pose=PoseReward(decoder="pose_regressor"))
+    assert reward(TASK, EXACT).value > 0.9
+    assert reward.pose(TASK, other).value > 0.1
+    assert reward(TASK, np.concatenate([EXACT[:1], other[1:]])).value < 0.1
+
+
+@pytest.mark.parametrize("reward", [EmbeddingReward(), PoseReward(decoder="pose_regressor")])
+def test_a_video_without_frames_is_refused(reward):
+    with pytest.raises(VideoError):
+        reward(TASK, EXACT[:0])

@@ -80,6 +80,16 @@ def test_a_small_network_learns_how_far_the_camera_goes(tmp_path):
     assert np.abs(motions).max() < 20 * max(MOTION_UNITS)
 
 
+def test_frames_that_are_no_view_of_the_room_before_are_lost():
+    video, _, _ = clip_of(0)
+    anchor = Anchor(picture=video[0], distance_m=0.5)
+    noise = np.concatenate([video[:4], np.random.default_rng(0).integers(0, 256, video[4:].shape, dtype=np.uint8)])
+    flat = np.concatenate([video[:4], np.full_like(video[4:], 90)])
+    assert PoseRegressor()(Clip(video=video, anchor=anchor)).seen.all()
+    for broken in (noise, flat):
+        assert PoseRegressor()(Clip(video=broken, anchor=anchor)).seen[0].tolist() == [True] * 4 + [False] * 5
+
+
 def test_one_frame_is_a_lost_camera():
     video = np.zeros((1, 32, 32, 3), np.uint8)
     track = PoseRegressor()(Clip(video=video, anchor=Anchor(picture=video[0], distance_m=0.5)))

@@ -72,6 +72,29 @@ def test_one_agent_is_one_copy_and_an_agent_left_behind_makes_two() -> None:
     assert (copies[apart] == 2).all()
 
 
+@pytest.mark.parametrize("opacity", [0.5, 0.6, 0.7])
+def test_a_faint_agent_that_stays_is_a_copy_and_one_of_four_frames_a_ghost(opacity: float) -> None:
+    task, points, _ = _scene("tiny", "plain", 80, 17)
+    agent = sprites(task.state, 80)["agent"]
+    faint = Sprite(rgb=agent.rgb, alpha=np.asarray(opacity * agent.alpha, np.float32))
+    stays = points[:1].repeat(17, axis=0)
+    for frames, copies in ((slice(None), 2), (slice(8, 12), 1)):
+        shown = np.full_like(stays, np.nan)
+        shown[frames] = stays[frames]
+        video = draw_sprites(draw_board(task.state, 80), [(faint, shown), (agent, points)])
+        assert SpriteTracker()(video, task).copies[0, 9] == copies
+
+
+def test_contrast_is_one_in_any_light_and_less_where_walls_fade() -> None:
+    task, _, video = _scene("tiny", "plain", 80, 5)
+    dark = (0.85 * video.astype(np.float32) + 10).round().astype(np.uint8)
+    grey = (0.5 * video.astype(np.float32) + 60).round().astype(np.uint8)
+    clear, dim, faded = (SpriteTracker().observe(each, task).contrast for each in (video, dark, grey))
+    np.testing.assert_allclose(clear, 1, atol=0.05)
+    np.testing.assert_allclose(dim, 0.85, atol=0.05)
+    np.testing.assert_allclose(faded, 0.5, atol=0.05)
+
+
 def test_something_larger_of_the_same_look_is_a_copy_beside_the_agent_and_none_alone() -> None:
     task, points, _ = _scene("tiny", "plain", 160, 9)
     agent = sprites(task.state, 160)["agent"]

@@ -150,3 +150,21 @@ def test_nft_leaves_the_weights_and_the_behaviour_as_they_are(policy, maze_sourc
     for name, value in policy.trainable_parameters().items():
         assert torch.equal(value, before[name])
         assert torch.equal(behaviour[name], before[name] + 1)
+
+
+def test_nft_can_stay_near_the_reference(load_tiny, maze_source, brightness):
+    policy = load_tiny(train="lora")
+    batch = make_batch(policy, maze_source, brightness, ODE, [0.0, 0.0])
+    near, free = NFT(sampler=ODE, kl_weight=1.0), NFT(sampler=ODE)
+    at_start = near.backward(policy, batch, behaviour_of(policy), 2, generators(batch))
+    assert at_start.sums["reference_distance"] == pytest.approx(0.0, abs=1e-9)
+    with torch.no_grad():
+        for name, parameter in policy.trainable_parameters().items():
+            if "lora_B" in name:
+                parameter.fill_(0.1)
+    behaviour = behaviour_of(policy)
+    away = near.backward(policy, batch, behaviour, 2, generators(batch))
+    without = free.backward(policy, batch, behaviour, 2, generators(batch))
+    assert away.sums["reference_distance"] > 1e-6
+    assert away.loss - without.loss == pytest.approx(away.sums["reference_distance"] / 2, rel=1e-4)
+    assert "reference_distance" not in without.sums

@@ -63,7 +63,7 @@ def test_a_cache_hit_gives_the_same_tensors_without_encoding(load_tiny, maze_sou
     assert len(made) == len(read) == 5
     for name in ("latents", "first_latents", "image_tokens", "prompt_index"):
         assert torch.equal(getattr(made, name), getattr(read, name))
-    assert torch.equal(made.prompts.text, read.prompts.text)
+    assert torch.equal(made.text, read.text)
 
 
 @pytest.mark.parametrize(

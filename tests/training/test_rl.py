@@ -396,3 +396,21 @@ def test_the_weights_are_evaluated_beside_their_average_if_asked(trainer):
     assert (line["validation_raw/em"], line["validation/em"]) == (0.25, 0.5)
     for found, expected in zip(seen, (weights_of(made), average), strict=True):
         assert all(torch.equal(found[key], value) for key, value in expected.items())
+
+
+def test_the_rate_falls_with_the_time_limit(trainer, monkeypatch):
+    rates, clock = [], iter(range(0, 10_000, 12))  # each look at the clock takes 12 s
+    monkeypatch.setattr("wan_r1.training.rl.time.monotonic", lambda: next(clock))
+
+    class Noted(OptimizerSettings):
+        def apply(self, optimizer, parameters, factor):
+            rates.append(factor)
+            return OptimizerSettings.apply(self, optimizer, parameters, factor)
+
+    settings = replace(SETTINGS, iterations=100)
+    made = trainer("nft", settings=settings, optimizer=Noted(learning_rate=1e-3, decay_share=1.0))
+    made.train(max_minutes=2.0)
+    assert len(rates) > 4
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > 0.8
+    assert rates[-1] < 0.4

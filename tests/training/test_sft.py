@@ -215,3 +215,26 @@ def test_the_weights_are_evaluated_beside_their_average_if_asked(trainer):
     )
     made.train()
     assert [numbers_of(made.run)[1][f"{name}/em"] for name in ("validation_raw", "validation")] == [0.1, 0.2]
+
+
+def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole(trainer):
+    norms = []
+    for name, size in (("whole", None), ("parts", 3)):
+        settings = replace(SETTINGS, steps=2, micro_batch_size=size)
+        made = trainer(name, settings=settings, optimizer=OptimizerSettings(name="sgd", learning_rate=1e-2))
+        made.train()
+        norms.append([line["gradient_norm"] for line in numbers_of(made.run)])
+    assert norms[1] == pytest.approx(norms[0], rel=1e-4)
+
+
+def test_a_part_of_no_examples_is_refused():
+    with pytest.raises(ConfigError, match="micro_batch_size"):
+        SFTSettings(micro_batch_size=0)
+
+
+def test_the_best_weights_of_a_reward_without_verdicts_are_those_of_its_highest_value(trainer):
+    values = iter([0.2, 0.9, 0.4])
+    made = trainer(settings=replace(SETTINGS, evaluate_every=4), evaluate=lambda policy: {"value": next(values)})
+    made.train()
+    _, notes = read_checkpoint(made.run.checkpoints / "best")
+    assert (notes["step"], notes["value"]) == (8, 0.9)

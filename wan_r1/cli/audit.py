@@ -10,6 +10,7 @@ from wan_r1.cli.command import DONE, SAID_NO, Command, add_json_option, positive
 from wan_r1.cli.console import print_json, print_rows, progress, say
 from wan_r1.cli.family_options import add_family_options, family_settings
 from wan_r1.cli.reward_options import add_reward_options, chosen_reward
+from wan_r1.errors import ConfigError
 
 if TYPE_CHECKING:
     from wan_r1.reports.audit_page import AuditClip
@@ -19,15 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMAND"]
 
+NUM_TASKS = 4
+CHECKS = {
+    "exact": "every honest solution scores at least 0.95",
+    "prefixes": "longer legal prefixes score more",
+    "cheats": "no cheat scores above 0.3, nor above half an honest solution of its task",
+    "roc": "the area under the ROC curve is at least 0.99",
+    "search": "no edit of a frozen video scores above 0.3",
+}
+"""What the checks of an audit ask."""
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_family_options(parser, default="maze")
+    add_family_options(parser, optional=True)
     parser.add_argument("--family", metavar="FAMILY", dest="named_family", help="the same as FAMILY")
     parser.add_argument(
         "--state", metavar="FILE", type=Path, nargs="+", help="levels of VR-Bench instead, with ../images/STEM.png"
     )
     add_reward_options(parser, default=None, default_words="trajectory; for navigation: embedding")
-    parser.add_argument("--num", metavar="N", type=positive, default=4, help="tasks, each with the whole zoo")
+    parser.add_argument(
+        "--num", metavar="N", type=positive, help=f"tasks, each with the whole zoo (default: {NUM_TASKS})"
+    )
     parser.add_argument("--frames", metavar="T", type=positive, default=49, help="frames per video, 4n + 1")
     parser.add_argument(
         "--search", metavar="N", type=positive, default=0, help="also try N random edits of a frozen video in each task"
@@ -80,9 +93,14 @@ def _tasks(args: argparse.Namespace) -> "Sequence[Task]":
     from wan_r1.tasks import make_tasks
     from wan_r1.tasks.vr_bench import read_state
 
+    family = args.named_family or args.family
     if args.state:
+        if family or args.num or family_settings(args):
+            raise ConfigError("--state names the levels; leave out the family, --num and the options of a family")
         return [read_state(path) for path in args.state]
-    return make_tasks(args.named_family or args.family, args.seed, args.num, **family_settings(args))
+    if args.named_family and args.family and args.named_family != args.family:
+        raise ConfigError(f"--family {args.named_family} and {args.family}: name one")
+    return make_tasks(family or "maze", args.seed, args.num or NUM_TASKS, **family_settings(args))
 
 
 def _clip(example: "Example", score: "Score") -> "AuditClip":
@@ -96,7 +114,7 @@ def _clip(example: "Example", score: "Score") -> "AuditClip":
 def _write_page(args: argparse.Namespace, result: "AuditReport", clips: "Sequence[AuditClip]") -> None:
     from wan_r1.reports.audit_page import AuditTable, write_audit_page
 
-    where = ", ".join(path.stem for path in args.state) if args.state else args.named_family or args.family
+    where = ", ".join(path.stem for path in args.state) if args.state else args.named_family or args.family or "maze"
     sentence = (
         f"{sum(row.num_videos for row in result.rows)} videos. Area under the ROC curve of honest against cheating "
         f"videos: {result.roc_area:.4f}. {'The reward is sound here.' if result.passed else 'A bar is missed.'}"
@@ -122,7 +140,7 @@ def _print_table(result: "AuditReport") -> None:
     print_rows(rows)
     print()
     for name, holds in result.checks.items():
-        print(f"{'yes' if holds else 'NO '}  {name}")
+        print(f"{'yes' if holds else 'NO '}  {name}: {CHECKS[name]}")
     print(f"area under the ROC curve of honest against cheat: {result.roc_area:.4f}", flush=True)
     if result.found:
         print(
@@ -136,7 +154,7 @@ COMMAND = Command(
     "at least 0.95, longer legal prefixes score more, and no cheat scores above 0.3 or above half an honest solution.\n"
     "--search looks for holes that the zoo does not know: it edits a frozen video at random (patches pasted, moved,\n"
     "erased, recoloured) and goes on from what the reward pays best; nothing may score above 0.3 there either.\n"
-    "Exit code 1 if a cheat beats honesty.",
+    "Exit code 1 if one of these checks fails.",
     examples=(
         "wan-r1 audit",
         "wan-r1 audit navigation --num 8",

@@ -1,10 +1,23 @@
 """What every sub-command is made of."""
 
 import argparse
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["DONE", "INTERRUPTED", "SAID_NO", "WRONG_INPUT", "Command", "add_json_option", "positive"]
+__all__ = [
+    "DONE",
+    "FAULT",
+    "INTERRUPTED",
+    "SAID_NO",
+    "WRONG_INPUT",
+    "Command",
+    "add_json_option",
+    "at_least",
+    "examples_text",
+    "finite",
+    "positive",
+]
 
 DONE = 0
 """The command did what it was asked."""
@@ -12,6 +25,8 @@ SAID_NO = 1
 """The command worked, and the check it made said no."""
 WRONG_INPUT = 2
 """The input was wrong; one line on stderr says how."""
+FAULT = 3
+"""Something unforeseen: a traceback on stderr."""
 INTERRUPTED = 130
 """Ctrl-C (128 + SIGINT)."""
 
@@ -31,14 +46,39 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
+def examples_text(examples: Sequence[str]) -> str:
+    """The examples of a command as the end of its --help."""
+    return "examples:\n" + "\n".join(f"  {line}" for line in examples)
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add --json: results as one JSON object on stdout."""
     parser.add_argument("--json", action="store_true", help="print the result as one line of JSON on stdout")
 
 
-def positive(text: str) -> int:
-    """Type of an option: a whole number of at least 1."""
-    number = int(text) if text.lstrip("-").isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+def at_least(lowest: int, highest: int = 2**63 - 1) -> Callable[[str], int]:
+    """Type of an option: a whole number from `lowest` to `highest`."""
+
+    def whole_number(text: str) -> int:
+        digits = text.strip().removeprefix("-").isdecimal()
+        if not digits or not lowest <= int(text) <= highest:
+            upper = f" and at most {highest}" if highest < 2**63 - 1 else ""
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}{upper}")
+        return int(text)
+
+    return whole_number
+
+
+positive = at_least(1)
+"""Type of an option: a whole number of at least 1."""
+
+
+def finite(text: str) -> float:
+    """Type of an option: a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number

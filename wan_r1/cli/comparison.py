@@ -1,6 +1,5 @@
 """The final table of a run: one policy before and after, on the same tasks with the same noise."""
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +9,25 @@ from numpy.typing import NDArray
 
 from wan_r1.cli.console import print_rows
 from wan_r1.evaluation.evaluate import Evaluation
-from wan_r1.evaluation.walks import WALK_NUMBERS, walk_results
+from wan_r1.evaluation.games import GAME_NUMBERS
+from wan_r1.evaluation.walks import WALK_NUMBERS
 from wan_r1.flow.schedule import SamplerSettings
-from wan_r1.metrics.statistics import mean_interval, paired_difference, proportion
-from wan_r1.metrics.vr_bench import SCRIPT, measure
+from wan_r1.metrics.statistics import Interval, mean_interval, paired_difference, proportion
 from wan_r1.rollout import Rollout
 from wan_r1.runs import RunFolder, write_json
 from wan_r1.tasks import family_of
 from wan_r1.trackers.sprite import SpriteTracker
-from wan_r1.types import Task, Track
+from wan_r1.types import Task
 
-__all__ = ["difference_numbers", "plain_sampler", "print_summary", "save_outcomes", "save_videos", "side_numbers"]
+__all__ = [
+    "difference_numbers",
+    "plain_sampler",
+    "print_summary",
+    "save_outcomes",
+    "save_videos",
+    "side_numbers",
+    "success_interval",
+]
 
 INTERVAL_SEED = 0
 MEASURES = {"em": "solved by a shortest way (em)", "sr": "solved (sr)", "progress": "progress", "value": "reward"}
@@ -35,16 +42,14 @@ WALKS = {
 
 
 def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
-    """One column of the table: means with 95 % intervals, share of videos with each violation, VR-Bench's own metrics.
+    """One column of the table: means with 95 % intervals, share of videos with each violation.
 
-    VR-Bench's metrics are of the rollouts that the evaluation kept; with none kept they are left out.
+    VR-Bench's or Target-Bench's own numbers come with them where the evaluation measured them.
     """
-    numbers: dict[str, Any] = {**evaluation.numbers, "n": len(tasks), "layouts": _num_layouts(tasks)}
+    unjudged = {"em": 0.0, "sr": 0.0, "progress": 0.0}
+    numbers: dict[str, Any] = {**unjudged, **evaluation.numbers, "n": len(tasks), "layouts": _num_layouts(tasks)}
     for name, values in (("em", evaluation.em), ("sr", evaluation.sr)):
-        if values.shape[1] == 1:
-            interval = proportion(int(values.sum()), len(values))
-        else:
-            interval = mean_interval(values.mean(axis=1), seed=INTERVAL_SEED)
+        interval = success_interval(values)
         numbers[f"{name}_ci95"] = [interval.low, interval.high]
     broken = Counter(kind for kinds in evaluation.violations for kind in set(kinds))
     numbers["violations"] = {kind: count / len(tasks) for kind, count in broken.most_common()}
@@ -55,14 +60,20 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     families = [task.family for task in tasks]
     if len(set(families)) > 1:
         numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
-    return numbers | _vr_bench_numbers(evaluation.rollouts) | _walk_numbers(_walks(evaluation))
+    return numbers | _game_numbers(evaluation.games) | _walk_numbers(evaluation.walks)
 
 
-@functools.lru_cache(maxsize=2)
-def _walks(evaluation: Evaluation) -> NDArray[np.float64]:
-    """Target-Bench's numbers of the rollouts that an evaluation kept; a summary asks for them several times."""
-    rollouts = evaluation.rollouts
-    return walk_results([rollout.task for rollout in rollouts], [rollout.video for rollout in rollouts])
+def success_interval(values: NDArray[np.bool_]) -> Interval:
+    """95 % interval of the mean of [n, k] outcomes: Wilson's for one sample a task, else the bootstrap over tasks."""
+    if values.shape[1] == 1:
+        return proportion(int(values.sum()), len(values))
+    return mean_interval(values.mean(axis=1), seed=INTERVAL_SEED)
+
+
+def _game_numbers(results: NDArray[np.float64]) -> dict[str, float]:
+    """VR-Bench's means; that of SD is over the videos that have one, and is left out if none has."""
+    kept = {name: column[np.isfinite(column)] for name, column in zip(GAME_NUMBERS, results.T, strict=True)}
+    return {name: float(column.mean()) for name, column in kept.items() if len(column)}
 
 
 def _walk_numbers(results: NDArray[np.float64]) -> dict[str, float]:
@@ -88,23 +99,22 @@ def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
     """
     outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items()}
     for name, side in sides.items():
-        walks = _walks(side)
-        if len(walks):
-            outcomes[f"{name}_overall"] = walks[:, WALK_NUMBERS.index("overall")].tolist()
+        if len(side.walks):
+            outcomes[f"{name}_overall"] = side.walks[:, WALK_NUMBERS.index("overall")].tolist()
     write_json(run.path / "outcomes.json", outcomes)
 
 
 def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     """The paired difference of em and sr with 95 % intervals, and the share of the failures that is removed.
 
-    For first-person tasks also Target-Bench's numbers, of the rollouts that both evaluations kept and could decode.
+    For first-person tasks also Target-Bench's numbers, of the videos that both evaluations could decode.
     """
     numbers: dict[str, Any] = {}
     pairs = {
         "em": (before.em.mean(axis=1), after.em.mean(axis=1)),
         "sr": (before.sr.mean(axis=1), after.sr.mean(axis=1)),
     }
-    walks = [_walks(side) for side in (before, after)]
+    walks = [side.walks for side in (before, after)]
     if len(walks[0]) == len(walks[1]):
         both = np.isfinite(walks).all(axis=(0, 2))
         pairs |= {name: (walks[0][both, i], walks[1][both, i]) for i, name in enumerate(WALK_NUMBERS) if both.any()}
@@ -176,34 +186,3 @@ def _num_layouts(tasks: Sequence[Task]) -> int | None:
             return None
         keys.add(layout_key(task))
     return len(keys)
-
-
-def _vr_bench_numbers(rollouts: Sequence[Rollout]) -> dict[str, float]:
-    """VR-Bench's SR, PR, EM and SD (mean where it exists) of the rollouts, on the sprite track of the agent."""
-    tracker, results = SpriteTracker(), []
-    for rollout in rollouts:
-        task = rollout.task
-        if not task.objects or not task.goals or task.solution.unit != "image":
-            return {}
-        points = _without_gaps(tracker(rollout.video, task), task)
-        results.append(measure(points, [task.solution.points], task.goals[0], SCRIPT))
-    if not results:
-        return {}
-    numbers = {
-        "vr_bench_sr": float(np.mean([each.success for each in results])),
-        "vr_bench_pr": float(np.mean([each.precision for each in results])),
-        "vr_bench_em": float(np.mean([each.exact for each in results])),
-    }
-    deviations = [each.deviation for each in results if each.deviation is not None]
-    return numbers | ({"vr_bench_sd": float(np.mean(deviations))} if deviations else {})
-
-
-def _without_gaps(track: Track, task: Task) -> NDArray[np.float32]:
-    """Points [T, 2] of the first object; a frame without it repeats the point before, as VR-Bench does."""
-    points: NDArray[np.float32] = track.points[0].copy()
-    last = np.asarray(next(iter(task.objects.values())).center, dtype=np.float32)
-    for index, point in enumerate(points):
-        if np.isfinite(point).all():
-            last = point.copy()
-        points[index] = last
-    return points

@@ -6,10 +6,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wan_r1.cli.command import Command, add_json_option
+from wan_r1.cli.command import Command, add_json_option, at_least
 from wan_r1.cli.console import say
 from wan_r1.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wan_r1.runs import RunFolder
 
 __all__ = ["COMMAND"]
 
@@ -21,7 +25,7 @@ RECIPES = ("demo.toml", "demo_quick.toml")
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="smaller numbers, under two minutes")
-    parser.add_argument("--seed", metavar="S", type=int, default=1, help="seed of the training")
+    parser.add_argument("--seed", metavar="S", type=at_least(0), default=1, help="seed of the training")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="run folder; written anew")
     parser.add_argument(
         "--family",
@@ -35,23 +39,34 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from importlib.resources import as_file, files
 
+    import torch
+
     from wan_r1.cli.recipe import RLRecipe, load_recipe
     from wan_r1.cli.rl import run_recipe
-    from wan_r1.runs import RunFolder
+    from wan_r1.runs import RunFolder, make_folder
 
     run = RunFolder(args.out)
-    if run.recipe.exists() or run.metrics.exists():
-        shutil.rmtree(run.path)
-    elif run.path.is_dir() and any(run.path.iterdir()):
-        raise ConfigError(f"--out {args.out}: a folder with other files; choose another one")
+    if run.path.is_dir() and any(run.path.iterdir()) and not _is_demo(run):
+        raise ConfigError(f"--out {args.out}: a folder with other files, no earlier demo; choose another one")
     model = "wan-tiny" if args.family == GAMES[0] else "wan-tiny-games"
     say(f"wan-r1 demo: reinforcement learning with a verifiable reward on {args.family}, from {model} after SFT")
     overrides = [f"run={_toml(args.out)}", f"rl.seed={args.seed}", f"tasks.seed={args.seed}", f"policy.path={model}"]
     overrides += [f"{section}.family={args.family}" for section in ("tasks", "validation.source", "test.source")]
     with as_file(files("wan_r1") / "assets" / RECIPES[args.quick]) as recipe:
-        if (os.cpu_count() or 1) < PROCESSES:
-            return run_recipe(load_recipe(recipe, RLRecipe, overrides), as_json=args.json)
+        loaded = load_recipe(recipe, RLRecipe, overrides)
+        shutil.rmtree(run.path, ignore_errors=True)
+        make_folder(run.path)
+        if (os.cpu_count() or 1) < PROCESSES or torch.cuda.is_available():  # processes cannot share one GPU
+            return run_recipe(loaded, as_json=args.json)
         return _run_with_processes([str(recipe), *overrides, *(["--json"] if args.json else [])])
+
+
+def _is_demo(run: "RunFolder") -> bool:
+    """Whether the folder was written by a demo, which a new one may replace."""
+    from wan_r1.runs import read_json
+
+    command = read_json(run.provenance).get("command", []) if run.provenance.exists() else []
+    return any(Path(word).name in ("demo", *RECIPES) for word in command)
 
 
 def _run_with_processes(arguments: list[str]) -> int:

@@ -3,19 +3,34 @@
 import argparse
 from pathlib import Path
 
-from wan_r1.cli.command import DONE, Command, add_json_option, positive
+from wan_r1.cli.command import DONE, Command, add_json_option, examples_text, positive
 from wan_r1.cli.console import print_json
 from wan_r1.cli.evaluate_paths import add_paths
 from wan_r1.cli.evaluate_videos import add_videos
 
 __all__ = ["COMMAND"]
 
+EXAMPLES = (
+    "wan-r1 evaluate videos data/vr_bench/maze out/maze",
+    "wan-r1 evaluate videos data/vr_bench/maze out/maze --tracker csrt --workers 4 --pictures",
+    "wan-r1 evaluate paths data/rooms data/rooms/wm_videos",
+    "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/maze_tiny/model",
+    "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --num-tasks 64 --num-samples 16 --json",
+)
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    add_videos(kinds)
-    add_paths(kinds)
-    policy = kinds.add_parser("policy", help="a policy on the tasks of a recipe", allow_abbrev=False)
+    add_videos(kinds, EXAMPLES[:2])
+    add_paths(kinds, EXAMPLES[2:3])
+    policy = kinds.add_parser(
+        "policy",
+        help="a policy on the tasks of a recipe",
+        description="Sample videos for the held-out tasks of a recipe and judge them: fixed seeds, one fixed sampler.",
+        epilog=examples_text(EXAMPLES[3:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     policy.add_argument("recipe", metavar="RECIPE", type=Path, help="a recipe of rl or sft; its [test] section counts")
     policy.add_argument("overrides", metavar="section.key=value", nargs="*", help="settings in place of the recipe's")
     policy.add_argument(
@@ -52,9 +67,12 @@ def _run_policy(args: argparse.Namespace) -> int:
         num_tasks=args.num_tasks or settings.num_tasks,
         num_samples=args.num_samples or settings.num_samples,
     )
-    policy = load_policy(recipe.policy, args.checkpoint, join_world(recipe.device).device)
+    world = join_world(recipe.device)
+    policy = load_policy(recipe.policy, args.checkpoint, world.device)
     with ScorePool(recipe.reward, recipe.score_workers) as scorer:
-        result = evaluate_with(policy, scorer, settings, keep=settings.num_tasks)
+        result = evaluate_with(policy, scorer, settings, measure=True, world=world)
+    if not world.is_main:
+        return DONE
     numbers = side_numbers(result, settings.source.tasks(0, settings.num_tasks))
     if args.json:
         print_json({**numbers, "sampler": plain_sampler(settings.sampler)})
@@ -70,13 +88,7 @@ COMMAND = Command(
     "  paths   first-person videos by the way of their camera, as Target-Bench does\n"
     "  policy  a policy on the held-out tasks of a recipe, with fixed seeds and one fixed sampler\n"
     "wan-r1 evaluate KIND --help explains a kind.",
-    examples=(
-        "wan-r1 evaluate videos data/vr_bench/maze out/maze",
-        "wan-r1 evaluate videos data/vr_bench/maze out/maze --tracker csrt --workers 4 --pictures",
-        "wan-r1 evaluate paths data/rooms data/rooms/wm_videos",
-        "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/maze_tiny/model",
-        "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --num-tasks 64 --num-samples 16 --json",
-    ),
+    examples=EXAMPLES,
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -1,13 +1,13 @@
 """`wan-r1 evaluate paths`: first-person videos judged by the way of their camera, as Target-Bench does."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wan_r1.cli.command import DONE, add_json_option
+from wan_r1.cli.command import DONE, add_json_option, examples_text
 from wan_r1.cli.console import print_json, print_rows, progress, say
-from wan_r1.errors import DatasetError
 
 if TYPE_CHECKING:
     from wan_r1.evaluation.paths import PathEvaluation
@@ -28,17 +28,18 @@ the rest is judged."""
 CONSTANTS = ("official", "defaults", "vipe")
 
 
-def add_paths(kinds: Any) -> None:
+def add_paths(kinds: Any, examples: Sequence[str]) -> None:
     """Add the kind `paths` to the kinds of `wan-r1 evaluate`."""
     parser: argparse.ArgumentParser = kinds.add_parser(
         "paths",
         help="first-person videos against Target-Bench's paths",
         description=DESCRIPTION,
+        epilog=examples_text(examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path)
-    parser.add_argument("output", metavar="OUTPUT", type=Path)
+    parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder with Benchmark/ below it")
+    parser.add_argument("output", metavar="OUTPUT", type=Path, help="folder with the generated videos")
     parser.add_argument(
         "--decoder",
         choices=["visual_odometry", "pose_regressor", "vggt", "oracle"],
@@ -58,10 +59,13 @@ def _run(args: argparse.Namespace) -> int:
     """Judge, print the tables, write the plots."""
     from wan_r1.evaluation.paths import evaluate_paths
     from wan_r1.metrics.target_bench import DEFAULTS, OFFICIAL, VIPE
+    from wan_r1.runs import make_folder
     from wan_r1.tasks.target_bench import list_segments, list_videos
     from wan_r1.trackers import DECODERS
 
     constants = dict(zip(CONSTANTS, (OFFICIAL, DEFAULTS, VIPE), strict=True))[args.constants]
+    if args.out is not None:
+        make_folder(args.out)
     total = len(list_videos(args.output)) * len(list_segments(args.dataset))
     with progress("decoding videos", total) as advance:
         found = evaluate_paths(
@@ -124,10 +128,6 @@ def _write(folder: Path, found: "PathEvaluation", plain: dict[str, Any]) -> None
     from wan_r1.reports.path_plots import plot_paths
     from wan_r1.runs import write_json
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot make the folder ({error.strerror})") from error
     write_json(folder / "results.json", plain)
     for segment in dict.fromkeys(result.segment for result in found.results):
         same = [result for result in found.results if result.segment == segment]

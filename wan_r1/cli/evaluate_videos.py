@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wan_r1.cli.command import DONE, add_json_option, positive
+from wan_r1.cli.command import DONE, add_json_option, examples_text, positive
 from wan_r1.cli.console import Advance, print_json, print_rows, progress, say
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ optimal); csrt (VR-Bench's paper), ncc (its default) and optical_flow are for co
 A level without a video, or with one that cannot be read, counts as a failure and is listed."""
 
 
-def add_videos(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_videos(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]", examples: Sequence[str]) -> None:
     """Add the sub-command `videos`."""
     from wan_r1.trackers import TRACKERS
 
@@ -36,6 +36,7 @@ def add_videos(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "videos",
         help="generated videos of VR-Bench levels",
         description=DESCRIPTION,
+        epilog=examples_text(examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -55,7 +56,10 @@ def add_videos(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--pictures", action="store_true", help="draw the last frame of each video with both paths")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes; default: 1")
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, help="folder for tracks of solution videos (default: ~/.cache/wan_r1)"
+        "--cache",
+        metavar="DIR",
+        type=Path,
+        help="folder for tracks of solution videos (default: ~/.cache/wan_r1/tracks)",
     )
     add_json_option(parser)
     parser.set_defaults(run_kind=_run)
@@ -66,11 +70,13 @@ def _run(args: argparse.Namespace) -> int:
 
     from wan_r1.evaluation.suite import evaluate_videos
     from wan_r1.evaluation.table import group_rows, markdown, table_rows, video_rows
-    from wan_r1.runs import write_json, write_text
+    from wan_r1.runs import make_folder, write_json, write_text
 
     cv2.setNumThreads(1)
     out = args.out or args.output / "evaluation"
     settings = _settings(args, out)
+    if args.out is not None:
+        make_folder(out)
     with ExitStack() as stack:
         advances: list[Advance] = []
         result = evaluate_videos(
@@ -85,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     rows, errors = group_rows(result), _errors(result)
     used = _plain_settings(args, settings)
     summary = {"settings": used, "groups": rows, "left_out": result.left_out}
-    _make_folder(out)
+    make_folder(out)
     write_json(out / "evaluation.json", {**summary, "videos": video_rows(result), "errors": errors})
     facts = [f"{name}: {value}" for name, value in used.items()]
     facts += [f"levels without a video that were left out: {result.left_out}"] if result.left_out else []
@@ -152,12 +158,3 @@ def _say_errors(errors: Sequence[dict[str, str]], out: Path) -> None:
     if len(errors) > SHOWN_ERRORS:
         say(f"... and {len(errors) - SHOWN_ERRORS} more")
     say(f"wrote {shown(out)}: evaluation.json, evaluation.md" + (f" ({len(errors)} errors)" if errors else ""))
-
-
-def _make_folder(folder: Path) -> None:
-    from wan_r1.errors import DatasetError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be made ({error.strerror}); choose --out DIR") from error

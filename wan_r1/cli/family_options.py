@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from wan_r1.cli.command import positive
+from wan_r1.cli.command import at_least
 
 __all__ = ["SHORT_FRAMES", "add_family_options", "default_frames", "family_settings"]
 
@@ -15,7 +15,7 @@ LONG_FRAMES = 81
 SHORT_LEVEL_PX = 128
 
 
-def add_family_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_family_options(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     """Add FAMILY and the options of its settings; what is not given keeps the default of the family."""
     from wan_r1.tasks import FAMILIES
 
@@ -23,15 +23,16 @@ def add_family_options(parser: argparse.ArgumentParser, default: str | None = No
         "family",
         metavar="FAMILY",
         choices=list(FAMILIES),
-        nargs="?" if default else None,
-        default=default,
+        nargs="?" if optional else None,
         help=f"one of: {', '.join(FAMILIES)}",
     )
     parser.add_argument("--level", metavar="L", help="difficulty, for example tiny, easy, medium, hard")
     parser.add_argument("--skin", metavar="NAME", help="theme of colours and shapes, or a skin folder of VR-Bench")
-    parser.add_argument("--size", metavar="PX", type=positive, help="longer side in pixels (default: of the level)")
+    parser.add_argument(
+        "--size", metavar="PX", type=at_least(8, 8192), help="longer side in pixels (default: of the level)"
+    )
     parser.add_argument("--split", choices=["train", "validation", "test"], help="only layouts of this side")
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="seed of the stream of tasks")
+    parser.add_argument("--seed", metavar="S", type=at_least(0), default=0, help="seed of the stream of tasks")
 
 
 def family_settings(args: argparse.Namespace) -> dict[str, Any]:

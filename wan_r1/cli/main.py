@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from wan_r1 import __version__
 from wan_r1.cli import audit, demo, evaluate, generate, make, report, rl, score, sft, show
-from wan_r1.cli.command import INTERRUPTED, WRONG_INPUT, Command
+from wan_r1.cli.command import FAULT, INTERRUPTED, WRONG_INPUT, Command, examples_text
 from wan_r1.cli.console import say
 from wan_r1.errors import WanR1Error
 
@@ -35,7 +36,8 @@ tasks, reads from a video what really happens in it, scores that by the rules of
 score."""
 
 EPILOG = """\
-exit codes:  0 done   1 the check said no   2 wrong input (one line on stderr says what)
+exit codes:  0 done   1 the check said no   2 wrong input (one line on stderr says what)   3 a fault of wan-r1
+             130 interrupted
 WAN_R1_DEBUG=1 shows the traceback of an error.
 wan-r1 COMMAND --help explains a command, with examples."""
 
@@ -49,12 +51,11 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wan-r1 {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        examples = "examples:\n" + "\n".join(f"  {line}" for line in command.examples)
         sub = subparsers.add_parser(
             name,
             help=command.summary,
             description=command.description,
-            epilog=examples,
+            epilog=examples_text(command.examples),
             formatter_class=_HelpFormatter,
             allow_abbrev=False,
         )
@@ -78,7 +79,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
     """Keeps the lines of examples and shows defaults, except of options that have none."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False:
+        if action.default in (None, False, []) or "(default" in (action.help or ""):
             return action.help
         return super()._get_help_string(action)
 
@@ -101,3 +102,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, say) has left; Python would complain once more when it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
+    except OSError as error:
+        if os.environ.get("WAN_R1_DEBUG"):
+            raise
+        say(f"wan-r1: error: {error.filename or 'standard output'}: {error.strerror or error}")
+        return WRONG_INPUT
+    except Exception:
+        traceback.print_exc()
+        say("wan-r1: this is a fault of wan-r1 or of code that it was given, not of the command; please report it")
+        return FAULT

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from wan_r1.cli.command import DONE, Command, add_json_option, positive
+from wan_r1.cli.command import DONE, Command, add_json_option, at_least, positive
 from wan_r1.cli.console import Advance, print_json, progress, say
 from wan_r1.cli.family_options import SHORT_FRAMES, add_family_options, default_frames, family_settings
-from wan_r1.errors import ConfigError, DatasetError
+from wan_r1.errors import ConfigError, DatasetError, WanR1Error
 
 if TYPE_CHECKING:
     from wan_r1.types import Task
@@ -54,8 +54,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="frames per video, 4n + 1 (default: by size; layout vr-bench: at VR-Bench's speed, then rest)",
     )
-    parser.add_argument("--fps", type=positive, default=24, help="frames per second of the files")
-    parser.add_argument("--crf", type=int, default=18, help="H.264 quality, 0 (lossless RGB) to 51")
+    parser.add_argument("--fps", type=at_least(1, 1000), default=24, help="frames per second of the files")
+    parser.add_argument("--crf", type=at_least(0, 51), default=18, help="H.264 quality, 0 (lossless RGB) to 51")
     parser.add_argument("--workers", metavar="W", type=positive, default=1, help="worker processes")
     add_json_option(parser)
 
@@ -86,10 +86,11 @@ def _run(args: argparse.Namespace) -> int:
         )
         for index in range(args.num)
     ]
+    _refuse_other_tasks(args.out, args.family)
     with progress(f"making {args.family} tasks", args.num) as advance:
         rows = _write_all(jobs, args.workers, advance)
     metadata = args.out / "metadata.csv"
-    kept = _other_rows(metadata, rows) if args.layout == "vr-bench" else []
+    kept = _other_rows(metadata, rows, args.layout)
     write_text(metadata, _csv([*kept, *rows]))
     folder = args.out / _folder(rows[0]) if args.family in WRITERS else args.out
     if args.json:
@@ -162,8 +163,21 @@ def _folder(row: Row) -> str:
     return str(PurePosixPath(row[0]).parent.parent)
 
 
-def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
-    """The rows of other skins and levels that stand in metadata.csv already; those of ours are replaced."""
+def _refuse_other_tasks(out: Path, family: str) -> None:
+    """ConfigError if the folder holds states of another game: files are named by level, and would be written over."""
+    from wan_r1.tasks.vr_bench import read_state
+
+    for state in sorted((out / "states").glob("*.json"))[:1]:
+        try:
+            there = read_state(state).family
+        except WanR1Error:
+            there = "something else"
+        if there != family:
+            raise ConfigError(f"--out {out}: holds tasks of {there} already; choose another folder")
+
+
+def _other_rows(metadata: Path, rows: list[Row], layout: str) -> list[Row]:
+    """The rows of other tasks that stand in metadata.csv already: of other names, or of other skins and levels."""
     if not metadata.is_file():
         return []
     try:
@@ -175,8 +189,11 @@ def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
         raise DatasetError(
             f"{metadata}: expected columns {','.join(METADATA_COLUMNS)} only; move it away to have it written anew"
         )
-    ours = _folder(rows[0])
-    return [(row[0], row[1], row[2]) for row in there if _folder((row[0], row[1], row[2])) != ours]
+    kept = [(row[0], row[1], row[2]) for row in there]
+    if layout == "vr-bench":
+        return [row for row in kept if _folder(row) != _folder(rows[0])]
+    ours = {row[0] for row in rows}
+    return [row for row in kept if row[0] not in ours]
 
 
 def _csv(rows: list[Row]) -> str:

@@ -38,6 +38,13 @@ class EvaluationSettings:
     sampler: SamplerSettings = EVALUATION_SAMPLER
     batch_size: int = 32
 
+    def __post_init__(self) -> None:
+        if min(self.num_samples, self.batch_size) < 1 or min(self.num_tasks, self.seed) < 0:
+            raise ConfigError(
+                f"num_samples = {self.num_samples} and batch_size = {self.batch_size} must be at least 1, "
+                f"num_tasks = {self.num_tasks} and seed = {self.seed} at least 0"
+            )
+
 
 R = TypeVar("R", "SFTRecipe", "RLRecipe")
 TEST = TaskSource(seed=1, settings={"split": "test"})
@@ -79,7 +86,7 @@ class SFTRecipe:
     "torch threads on the CPU; two threads on a busy machine are slower than one"
 
     def __post_init__(self) -> None:
-        _check_minutes(self.max_minutes)
+        _check_limits(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,13 +121,18 @@ class RLRecipe:
     "torch threads on the CPU; two threads on a busy machine are slower than one"
 
     def __post_init__(self) -> None:
-        _check_minutes(self.max_minutes)
+        _check_limits(self)
         self.rl.noises(self.algorithm.sampler)
 
 
-def _check_minutes(minutes: float | None) -> None:
-    if minutes is not None and minutes <= 0:
-        raise ConfigError(f"max_minutes = {minutes}: must be above 0, or left out")
+def _check_limits(recipe: "SFTRecipe | RLRecipe") -> None:
+    if recipe.max_minutes is not None and not recipe.max_minutes > 0:
+        raise ConfigError(f"max_minutes = {recipe.max_minutes}: must be above 0, or left out")
+    if recipe.threads < 1 or recipe.score_workers < 0 or recipe.num_videos < 0:
+        raise ConfigError(
+            f"threads = {recipe.threads} must be at least 1, score_workers = {recipe.score_workers} and "
+            f"num_videos = {recipe.num_videos} at least 0"
+        )
 
 
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:
@@ -143,6 +155,8 @@ def load_any(path: Path, overrides: list[str]) -> SFTRecipe | RLRecipe:
 def shipped_folder(path: str) -> str:
     """The folder of a shipped model if `path` names one and no such folder is here; else the path as it is."""
     if path not in SHIPPED or Path(path).exists():
+        if not Path(path).exists() and len(Path(path).parts) == 1:
+            raise CheckpointError(f"{path}: no such folder, and no shipped model ({', '.join(SHIPPED)})")
         return path
     folder = Path(str(files("wan_r1"))) / "assets" / path
     if not folder.is_dir():

@@ -18,13 +18,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.reports.page import write_page
-    from wan_r1.runs import RunFolder
+    from wan_r1.runs import RunFolder, make_folder
 
     runs = [RunFolder(path) for path in args.runs]
     for run in runs:
         if not (run.metrics.exists() or run.summary.exists()):
             raise ConfigError(f"{run.path}: no run folder (neither metrics.jsonl nor summary.json)")
     out = args.out or runs[0].report
+    make_folder(out.parent)
     write_page(out, runs)
     if args.json:
         print_json({"out": str(out), "bytes": out.stat().st_size})

@@ -45,7 +45,7 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
 
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.tracking import tracking
-    from wan_r1.cli.wiring import load_policy, save_model, stop_on_interrupt, stopped
+    from wan_r1.cli.wiring import load_policy, save_model, say_changes, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -56,7 +56,7 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     torch.set_num_threads(recipe.threads)
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
     if world.is_main:
-        run.start(dump(recipe), resume=resume)
+        say_changes(run.start(dump(recipe), resume=resume))
     with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
         policy = load_policy(recipe.policy, None, world.device)
         before = _judge(recipe, policy, scorer, world, "before training")
@@ -88,9 +88,10 @@ def _judge(
         return None
     if world.is_main:
         say(f"evaluating {when} on {recipe.test.num_tasks} held-out tasks")
-    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks, world=world)
+    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.num_videos, measure=True, world=world)
     if world.is_main:
-        say(f"{when}: em {result.numbers['em']:.3f}, sr {result.numbers['sr']:.3f}")
+        shown = ("em", "sr") if result.judged else ("value",)
+        say(f"{when}: {', '.join(f'{name} {result.numbers[name]:.3f}' for name in shown)}")
     return result
 
 
@@ -110,7 +111,7 @@ def _train(
     from wan_r1.training.checkpoint import read_checkpoint
     from wan_r1.training.rl import RLTrainer
 
-    if recipe.policy.train == "full" and getattr(recipe.algorithm, "kl_weight", False):
+    if recipe.policy.train == "full" and recipe.algorithm.kl_weight:
         policy.keep_reference()
     max_minutes = recipe.max_minutes or math.inf
     with reporter("training", recipe.rl.iterations, run, trackers, max_minutes) as report:
@@ -154,7 +155,7 @@ def _finish(
         "seconds": seconds,
     }
     for group, evaluation in (("before", before), ("after", after)):
-        save_videos(run, group, evaluation.rollouts[: recipe.num_videos])
+        save_videos(run, group, evaluation.rollouts)
     save_outcomes(run, before=before, after=after)
     write_json(run.summary, summary)
     return summary
@@ -168,7 +169,7 @@ COMMAND = Command(
     "Ctrl-C stops after a checkpoint; several processes: torchrun --nproc-per-node N -m wan_r1 rl RECIPE",
     examples=(
         "wan-r1 rl recipes/rl/maze_tiny.toml",
-        "wan-r1 rl recipes/rl/maze_tiny.toml algorithm.name=grpo run=runs/grpo rl.seed=2",
+        "wan-r1 rl recipes/rl/maze_tiny_grpo.toml run=runs/grpo rl.seed=2",
         "wan-r1 rl recipes/rl/maze_tiny.toml --resume",
     ),
     add_arguments=_add_arguments,

@@ -40,7 +40,7 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.cli.comparison import print_summary
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
     from wan_r1.cli.tracking import tracking
-    from wan_r1.cli.wiring import load_policy, save_model, stop_on_interrupt, stopped
+    from wan_r1.cli.wiring import load_policy, save_model, say_changes, stop_on_interrupt, stopped
     from wan_r1.config import dump
     from wan_r1.distributed import join_world
     from wan_r1.reports.page import write_page
@@ -52,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
     torch.set_num_threads(recipe.threads)
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
     if world.is_main:
-        run.start(dump(recipe), resume=args.resume)
+        say_changes(run.start(dump(recipe), resume=args.resume))
     with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
         policy = load_policy(recipe.policy, None, world.device)
         if recipe.fresh:
@@ -140,7 +140,7 @@ def _judge(
         return {}
     if world.is_main:
         say(f"evaluating on {recipe.test.num_tasks} held-out tasks")
-    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.test.num_tasks, world=world)
+    result = evaluate_with(policy, scorer, recipe.test, keep=recipe.num_videos, measure=True, world=world)
     if not world.is_main:
         return {}
     tasks = recipe.test.source.tasks(0, recipe.test.num_tasks)
@@ -151,7 +151,7 @@ def _judge(
         "sft": side_numbers(result, tasks),
         "seconds": time.monotonic() - began,
     }
-    save_videos(run, "after", result.rollouts[: recipe.num_videos])
+    save_videos(run, "after", result.rollouts)
     save_outcomes(run, after=result)
     write_json(run.summary, summary)
     return summary

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wan_r1.cli.command import DONE, Command, add_json_option, positive
+from wan_r1.cli.command import DONE, Command, add_json_option, at_least, positive
 from wan_r1.cli.console import print_json, say
 from wan_r1.cli.family_options import add_family_options, default_frames, family_settings
 from wan_r1.errors import ConfigError
@@ -23,7 +23,7 @@ SHOWN_PX = 480
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_family_options(parser)
-    parser.add_argument("--index", metavar="I", type=int, default=0, help="number of the task in the stream")
+    parser.add_argument("--index", metavar="I", type=at_least(0), default=0, help="number of the task in the stream")
     parser.add_argument("--out", metavar="FILE", type=Path, default=Path("task.png"), help="a .png or .mp4 file")
     parser.add_argument("--frames", metavar="T", type=positive, help="frames of the video, 4n + 1 (default: by size)")
     parser.add_argument("--no-solution", action="store_true", help="do not draw the solution")

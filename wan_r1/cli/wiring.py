@@ -1,22 +1,25 @@
 """Puts a run together from its recipe: policy, scorer, evaluation, progress, a clean end on Ctrl-C."""
 
 import math
+import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
 
+import numpy as np
 from torch import Tensor
 
+from wan_r1.cli.comparison import success_interval
 from wan_r1.cli.console import progress, say
 from wan_r1.cli.recipe import EvaluationSettings
 from wan_r1.cli.tracking import Tracking
 from wan_r1.distributed import World
+from wan_r1.errors import CheckpointError
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
-from wan_r1.metrics.statistics import proportion
 from wan_r1.policies.wan import WanConfig, WanPolicy
 from wan_r1.rollout import Scorer
 from wan_r1.runs import RunFolder
@@ -29,6 +32,7 @@ __all__ = [
     "load_weights",
     "reporter",
     "save_model",
+    "say_changes",
     "stop_on_interrupt",
     "stopped",
 ]
@@ -39,6 +43,8 @@ NOTED = ("loss", "reward/mean", "rollout/em", "validation/em")
 
 def load_policy(config: WanConfig, checkpoint: Path | None, device: str) -> WanPolicy:
     """The policy of a recipe; with a checkpoint, its weights: a diffusers folder, a checkpoint, or a run folder."""
+    if checkpoint is not None and not checkpoint.is_dir():
+        raise CheckpointError(f"--checkpoint {checkpoint}: no such folder")
     if checkpoint is None or not (checkpoint / "model_index.json").exists():
         policy = config.load(device)
         if checkpoint is not None:
@@ -59,15 +65,33 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
 
 
 def save_model(policy: WanPolicy, run: RunFolder, world: World) -> None:
-    """Write the policy to RUN/model; a sharded one is put together by all processes."""
-    if world.is_main or policy.config.sharding != "none":
-        policy.save(run.path / "model")
+    """Write the policy to RUN/model, an adapter to RUN/lora too; a sharded one is put together by all processes."""
+    if not world.is_main and policy.config.sharding == "none":
+        return
+    savers = {"model": policy.save, **({"lora": policy.save_lora} if policy.config.train == "lora" else {})}
+    for name, save in savers.items():
+        partial = run.path / f".{name}.partial"
+        save(partial)
+        if world.is_main:
+            shutil.rmtree(run.path / name, ignore_errors=True)
+            partial.replace(run.path / name)
+
+
+def say_changes(changes: Sequence[str]) -> None:
+    """Name the settings that a resumed run goes on with otherwise than it began."""
+    for change in changes:
+        say(f"--resume: the recipe has changed: {change}")
 
 
 def evaluate_with(
-    policy: WanPolicy, scorer: Scorer, settings: EvaluationSettings, keep: int = 0, world: World | None = None
+    policy: WanPolicy,
+    scorer: Scorer,
+    settings: EvaluationSettings,
+    keep: int = 0,
+    measure: bool = False,
+    world: World | None = None,
 ) -> Evaluation:
-    """Judge the policy on the tasks of these settings; `keep` first tasks keep their videos."""
+    """Judge the policy on the tasks of these settings; for `keep` and `measure` see `evaluate_policy`."""
     return evaluate_policy(
         policy,
         settings.source.tasks(0, settings.num_tasks),
@@ -77,6 +101,7 @@ def evaluate_with(
         seed=settings.seed,
         batch_size=settings.batch_size,
         keep=keep,
+        measure=measure,
         world=world,
     )
 
@@ -89,11 +114,13 @@ def evaluation_of(
     def evaluate(policy: WanPolicy) -> dict[str, float]:
         result = evaluate_with(policy, scorer, settings, keep=trackers.num_shown, world=world)
         trackers.show(result.rollouts)
-        interval = proportion(int(result.em[:, 0].sum()), len(result.em))
+        if not result.judged:
+            return result.numbers
+        interval = success_interval(result.em)
         numbers = {**result.numbers, "em_low": interval.low, "em_high": interval.high}
-        turns = settings.source.families
-        by_family = {f"em_{name}": float(result.em[turn :: len(turns)].mean()) for turn, name in enumerate(turns)}
-        return numbers | (by_family if len(turns) > 1 else {})
+        turns = np.resize(np.asarray(settings.source.families), len(result.em))
+        by_family = {f"em_{name}": float(result.em[turns == name].mean()) for name in dict.fromkeys(turns.tolist())}
+        return numbers | (by_family if len(by_family) > 1 else {})
 
     return evaluate
 

@@ -59,7 +59,7 @@ class VRBenchOptions:
     """A pixel counts as changed when its grey value differs by more than this from frame 0."""
 
     def __post_init__(self) -> None:
-        if self.threshold < 0:
+        if not 0 <= self.threshold < np.inf:
             raise ConfigError(f"threshold: {self.threshold}; must be >= 0, in image units, for example 0.01")
         if self.num_samples < 2:
             raise ConfigError(f"num_samples: {self.num_samples}; must be at least 2, for example 100")

@@ -45,12 +45,19 @@ class VideoCodec:
         return 2.0 * (pixels.permute(0, 4, 1, 2, 3).float() / 255.0) - 1.0
 
     @torch.no_grad()
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Latents [B, C, F, h, w] of pixels [B, 3, T, H, W] in [-1, 1]: the mode of the posterior."""
-        chunks = [
-            self.vae.encode(part.to(self.vae.dtype)).latent_dist.mode() for part in torch.split(pixels, self.batch_size)
-        ]
-        return (torch.cat(chunks).float() - self.mean) * self.inverse_std
+    def encode(self, videos: NDArray[np.uint8], num_frames: int | None = None) -> Tensor:
+        """Latents [B, C, F, h, w] of videos [B, T, H, W, 3] uint8: the mode of the posterior.
+
+        With num_frames, grey frames (0 of [-1, 1]) follow up to that number.
+        """
+        chunks = []
+        for first in range(0, len(videos), self.batch_size):
+            pixels = self.to_pixels(videos[first : first + self.batch_size])
+            if num_frames is not None:
+                pixels = torch.nn.functional.pad(pixels, (0, 0, 0, 0, 0, num_frames - pixels.shape[2]))
+            mode = self.vae.encode(pixels.to(self.vae.dtype)).latent_dist.mode()
+            chunks.append((mode.float() - self.mean) * self.inverse_std)
+        return torch.cat(chunks)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> NDArray[np.uint8]:

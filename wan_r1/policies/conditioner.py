@@ -68,11 +68,10 @@ class Conditioner:
         """See `Condition.first_latents`."""
         if self.kind == "t2v":
             return torch.zeros(len(frames), 0, 1, 1, 1, device=self.codec.mean.device)
-        pixels = self.codec.to_pixels(np.stack([_resize(frame, self.size) for frame in frames])[:, None])
+        videos = np.stack([_resize(frame, self.size) for frame in frames])[:, None]
         if self.kind == "ti2v":
-            return self.codec.encode(pixels)
-        empty = pixels.new_zeros(len(frames), 3, self.num_frames - 1, *self.size)
-        latents = self.codec.encode(torch.cat([pixels, empty], dim=2))
+            return self.codec.encode(videos)
+        latents = self.codec.encode(videos, self.num_frames)
         mask = latents.new_zeros(len(frames), self.codec.temporal_factor, *latents.shape[2:])
         mask[:, :, 0] = 1.0
         return torch.cat([mask, latents], dim=1)

@@ -32,13 +32,11 @@ from wan_r1.policies.guidance import guide
 from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, load_lora, merged_state, save_lora
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.sharding import anywhere, exchange, gather_whole, part_of, shard
+from wan_r1.policies.sizes import check_sizes
 from wan_r1.policies.text import TextEmbedder
 from wan_r1.types import Task
 
 __all__ = ["WanConfig", "WanPolicy"]
-
-IMAGE_TOKEN_TEXT_LENGTH = 512
-"""diffusers cuts text and image tokens apart at this text length; models with image tokens need exactly it."""
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 
@@ -85,6 +83,11 @@ class WanConfig:
         for name in (self.dtype, self.vae_dtype):
             if name not in DTYPES:
                 raise ConfigError(f"policy: dtype {name!r} is not known; choose from {', '.join(DTYPES)}")
+        if self.dtype == "float16" and self.train != "nothing":
+            raise ConfigError(
+                "policy: dtype = 'float16' cannot be trained: losses are not scaled, and small gradients become 0; "
+                "take bfloat16 or float32, or train = 'nothing'"
+            )
         if self.vae_batch_size < 1 or self.max_sequence_length < 1:
             raise ConfigError("policy: vae_batch_size and max_sequence_length must be at least 1")
 
@@ -104,15 +107,17 @@ class WanPolicy:
         self._codec = VideoCodec(folder.load("vae", DTYPES[config.vae_dtype]).to(device), config.vae_batch_size)
         self._sharded = config.sharding == "fsdp2"
         compute = DTYPES[config.dtype]
-        stored = torch.float32 if config.train == "full" else compute
         names = [part for part in ("transformer", "transformer_2") if part in folder.parts]
+        full = self._trained_names(names) if config.train == "full" else []
         place = torch.device("cpu") if self._sharded else device  # sharded weights go there block by block
-        self._experts: dict[str, nn.Module] = {name: folder.load(name, stored).to(place) for name in names}
+        self._experts: dict[str, nn.Module] = {
+            name: folder.load(name, torch.float32 if name in full else compute).to(place) for name in names
+        }
         if self.kind == "ti2v":
             for module in self._experts.values():
                 use_frame_timesteps(module)
         self._reference: dict[str, Tensor] = {}
-        self._check_sizes()
+        check_sizes(config, self._settings, self._codec, self.kind, folder.path)
         self._conditioner = self._make_conditioner()
         self._prepare_training()
         for module in self._experts.values() if self._sharded else ():
@@ -155,6 +160,10 @@ class WanPolicy:
     def encode_inputs(self, prompts: Sequence[str], frames: Sequence[NDArray[np.uint8]]) -> Condition:
         """Condition of B prompts and B first frames [H, W, 3] uint8."""
         return self._conditioner(prompts, frames)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Embeddings [B, L, D] of B prompts and [1, L, D] of the negative prompt, as a Condition holds them."""
+        return self._conditioner.text(prompts), self._conditioner.text([self.config.negative_prompt])
 
     # The network.
 
@@ -235,7 +244,7 @@ class WanPolicy:
             raise ConfigError(
                 f"encode_video: videos {videos.shape[1:]} must be {wanted}; resize them or change the config"
             )
-        return self._codec.encode(self._codec.to_pixels(videos))
+        return self._codec.encode(videos)
 
     # Training.
 
@@ -272,7 +281,9 @@ class WanPolicy:
 
     @torch.no_grad()
     def reset(self, seed: int) -> None:
-        """Random trainable weights, as a model of this shape starts out."""
+        """Random trainable weights, as a model of this shape starts out. ConfigError for an adapter."""
+        if self.config.train == "lora":
+            raise ConfigError("reset: train = 'lora' has no weights of a model to start anew; take train = 'full'")
         for module in self.trained_modules().values():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
@@ -360,36 +371,20 @@ class WanPolicy:
             size=(self.config.height, self.config.width),
         )
 
-    def _check_sizes(self) -> None:
-        _, *patch = self._settings.patch_size
-        sides = {"height": self.config.height, "width": self.config.width}
-        for (name, side), cells in zip(sides.items(), patch, strict=True):
-            unit = self._codec.spatial_factor * cells
-            if side < unit or side % unit:
-                near = max(1, round(side / unit)) * unit
-                raise ConfigError(f"policy: {name} = {side} is no multiple of {unit} for this model; take {near}")
-        expected = {"t2v": 1, "ti2v": 1, "i2v": 2}[self.kind] * self._codec.num_channels
-        expected += self._codec.temporal_factor if self.kind == "i2v" else 0
-        if self._settings.in_channels != expected:
-            raise CheckpointError(
-                f"{self.folder.path}: the transformer takes {self._settings.in_channels} channels; "
-                f"kind {self.kind} with {self._codec.num_channels} latent channels needs {expected}"
-            )
-        if self._settings.image_dim is not None and self.config.max_sequence_length != IMAGE_TOKEN_TEXT_LENGTH:
-            raise ConfigError(
-                f"policy: max_sequence_length = {self.config.max_sequence_length}; this model has image tokens "
-                f"and needs {IMAGE_TOKEN_TEXT_LENGTH}"
-            )
-
-    def _prepare_training(self) -> None:
+    def _trained_names(self, experts: Sequence[str]) -> list[str]:
+        """Those of the experts that `train_experts` means."""
         chosen = {
             "both": ("transformer", "transformer_2"),
             "high_noise": ("transformer",),
             "low_noise": ("transformer_2",),
         }
-        names = [name for name in chosen[self.config.train_experts] if name in self._experts]
+        names = [name for name in chosen[self.config.train_experts] if name in experts]
         if not names:
             raise ConfigError("policy: train_experts = low_noise, but this folder has one expert; take both")
+        return names
+
+    def _prepare_training(self) -> None:
+        names = self._trained_names(list(self._experts))
         for name in names if self.config.train != "nothing" else ():
             module = self._experts[name]
             if self.config.train == "lora":

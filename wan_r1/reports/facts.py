@@ -26,15 +26,15 @@ class Side:
     label: str
     numbers: dict[str, Any]
 
-    def interval(self, measure: str) -> tuple[float, float] | None:
-        """95 % interval of a share: as the summary gives it, or Wilson's from the share and n."""
+    def interval(self, measure: str, *, share: bool = True) -> tuple[float, float] | None:
+        """95 % interval: as the summary gives it, or for a share Wilson's from it and n."""
         given = self.numbers.get(f"{measure}_ci95")
         if given is not None:
             return float(given[0]), float(given[1])
-        share, num = self.numbers.get(measure), self.numbers.get("n")
-        if not num or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        value, num = self.numbers.get(measure), self.numbers.get("n")
+        if not share or not num or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             return None
-        return _wilson(share, num)
+        return _wilson(value, num)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +111,13 @@ def _sentence(summary: Mapping[str, Any]) -> str:
         if not isinstance(sft, Mapping):
             return "This run has no final table yet."
         return f"After supervised training, {sft['em']:.1%} of {sft['n']} held-out tasks are solved by a shortest way."
+    if "overall" in summary["rl"]:
+        before, after = summary["sft"], summary["rl"]
+        return (
+            f"Reinforcement learning moves Target-Bench's overall score on {after['n']} held-out tasks from "
+            f"{before['overall']:.3f} to {after['overall']:.3f}, and the distance of the end from the goal from "
+            f"{before['fde']:.2f} m to {after['fde']:.2f} m."
+        )
     before, after, removed = summary["sft"], summary["rl"], summary["difference"]["failures_removed"]
     verb = "removes" if removed >= 0 else "adds"
     return (
@@ -125,7 +132,7 @@ def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: s
     rows = {
         "Algorithm": summary.get("algorithm"),
         "Sampler, the same before and after": _words(summary.get("sampler")),
-        "Seed": _find(_parsed(recipe), "seed"),
+        "Seed": next((part["seed"] for part in _sections(recipe, "rl", "sft") if "seed" in part), None),
         "Time": None if seconds is None else f"{seconds / 60:.1f} min",
         "Library version": provenance.get("version"),
         "Git commit": provenance.get("commit"),
@@ -151,12 +158,10 @@ def _parsed(recipe: str) -> dict[str, Any]:
         raise CheckpointError(f"recipe.toml of the run: not valid TOML: {error}") from error
 
 
-def _find(table: Mapping[str, Any], key: str) -> Any:
-    """The first value of this key, outer tables before inner ones."""
-    if key in table:
-        return table[key]
-    inner = (_find(value, key) for value in table.values() if isinstance(value, Mapping))
-    return next((value for value in inner if value is not None), None)
+def _sections(recipe: str, *names: str) -> list[Mapping[str, Any]]:
+    """Those sections of a recipe that it has."""
+    parsed = _parsed(recipe)
+    return [parsed[name] for name in names if isinstance(parsed.get(name), Mapping)]
 
 
 def _number(value: Any) -> float:

@@ -8,9 +8,20 @@ from typing import Any
 from wan_r1.reports.facts import RunFacts, Side
 from wan_r1.runs import GROUPS
 
-__all__ = ["cards", "comparison_table", "result_table", "violation_table"]
+__all__ = ["cards", "comparison_table", "headline", "result_table", "violation_table"]
 
-MEASURES = {"em": "Solved by a shortest way (EM)", "sr": "Solved (SR)"}
+MEASURES = {
+    "overall": "Target-Bench overall",
+    "em": "Solved by a shortest way (EM)",
+    "sr": "Solved (SR)",
+    "value": "reward",
+    "ade": "ADE (m)",
+    "fde": "FDE (m)",
+    "miss_rate": "miss rate (%)",
+}
+"""Labels, in the order of the table; other numbers follow."""
+SHARES = ("em", "sr", "vr_bench_sr", "vr_bench_em", "decoded", "failures_removed")
+"""Shares of tasks or videos, shown in per cent."""
 COUNTS = {"n": "Tasks", "layouts": "Distinct layouts"}
 
 
@@ -20,13 +31,17 @@ def cards(facts: RunFacts) -> str:
     difference = facts.summary.get("difference")
     if "sft" not in sides or "rl" not in sides or not difference:
         return ""
-    interval = difference.get("em_ci95")
+    main = headline(sides["rl"].numbers)
+    before, after = (_plain(sides[name].numbers[main], main) for name in ("sft", "rl"))
+    interval = difference.get(f"{main}_ci95")
+    of_interval = f" {_span(interval, main, signed=True)}" if interval else ""
     items = [
-        ("", _percent(sides["sft"].numbers["em"]), "before: SFT"),
-        ("after", _percent(sides["rl"].numbers["em"]), "after: reinforcement learning"),
-        ("", _signed(difference["em"]), f"paired difference{f' {_span(interval, signed=True)}' if interval else ''}"),
-        ("after", _percent(difference["failures_removed"], 0), "of the failures removed"),
+        ("", before, f"{MEASURES[main]} before" if main != "em" else "before: SFT"),
+        ("after", after, "after: reinforcement learning"),
+        ("", _signed(difference[main], main) if main in difference else "", f"paired difference{of_interval}"),
     ]
+    if main == "em":
+        items.append(("after", _percent(difference["failures_removed"], 0), "of the failures removed"))
     inner = "".join(
         f'<div class="card {kind}"><b>{number}</b><span>{text}</span></div>' for kind, number, text in items
     )
@@ -46,7 +61,10 @@ def result_table(facts: RunFacts) -> str:
             cells.append(_difference(difference, measure))
         rows.append(_row("td", cells))
     for count, label in COUNTS.items():
-        cells = [label, *(str(side.numbers.get(count, "")) for side in facts.sides), *([""] if difference else [])]
+        counts = [side.numbers.get(count) for side in facts.sides]
+        if all(number is None for number in counts):
+            continue
+        cells = [label, *(str(number) for number in counts), *([""] if difference else [])]
         rows.append(_row("td", cells))
     return (
         f'<h2>Result</h2><div class="tablebox"><table>{head}{"".join(rows)}</table></div>'
@@ -110,30 +128,38 @@ def _share(side: Side, measure: str) -> str:
     value = side.numbers.get(measure)
     if value is None:
         return ""
-    if not 0 <= value <= 1:
-        return f"{value:.3f}"
-    interval = side.interval(measure)
-    return _percent(value) + (f" <small>{_span(interval)}</small>" if interval else "")
+    interval = side.interval(measure, share=measure in SHARES)
+    return _plain(value, measure) + (f" <small>{_span(interval, measure)}</small>" if interval else "")
 
 
 def _difference(difference: Mapping[str, Any], measure: str) -> str:
     if measure not in difference:
         return ""
     interval = difference.get(f"{measure}_ci95")
-    return _signed(difference[measure]) + (f" <small>{_span(interval, signed=True)}</small>" if interval else "")
+    shown = f" <small>{_span(interval, measure, signed=True)}</small>" if interval else ""
+    return _signed(difference[measure], measure) + shown
 
 
 def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f} points"
+def headline(numbers: Mapping[str, Any]) -> str:
+    """The measure that a run is about: em, or for first-person tasks Target-Bench's overall score."""
+    return "overall" if "overall" in numbers else "em"
 
 
-def _span(interval: Sequence[float], *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    low, high = (f"{100 * value:{sign}.1f}" for value in interval)
+def _plain(value: float, measure: str) -> str:
+    return _percent(value) if measure in SHARES else f"{value:.3f}"
+
+
+def _signed(value: float, measure: str) -> str:
+    return f"{100 * value:+.1f} points" if measure in SHARES else f"{value:+.3f}"
+
+
+def _span(interval: Sequence[float], measure: str, *, signed: bool = False) -> str:
+    sign, scale, digits = "+" if signed else "", *((100, 1) if measure in SHARES else (1, 3))
+    low, high = (f"{scale * value:{sign}.{digits}f}" for value in interval)
     return f"[{low}, {high}]"
 
 

@@ -5,7 +5,7 @@ videos are the solution in many guises; a cheat has a false motion, a false stag
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError
 from wan_r1.rewards.box_cheats import BOX_MOTIONS
 from wan_r1.rewards.disturbances import DISTURBANCES, UNRANKED
-from wan_r1.rewards.patches import cut, paint
+from wan_r1.rewards.stages import BOX_STAGES, STAGES, Set, before, plain_stage
 from wan_r1.rewards.ways import in_sizes, is_legal, sizes_per_frame, until
 from wan_r1.tasks import HasTricks, MovesObjects, family_of
 from wan_r1.tasks.draw import MOTION_SHARE, draw_sprites, walk_positions
 from wan_r1.tasks.first_person import is_first_person
-from wan_r1.trackers.scene import without_objects
-from wan_r1.types import Box, Sprite, Task
+from wan_r1.types import Task
 
 __all__ = ["DISTURBANCES", "MOTIONS", "PREFIXES", "STAGES", "Example", "Kind", "honest", "zoo"]
 
@@ -51,17 +50,6 @@ class Example:
     video: Video
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Set:
-    """What is on stage: a still background [H, W, 3], sprites of agent and other objects, layers below and above."""
-
-    background: Video
-    agent: Sprite
-    others: tuple[Sprite, ...] = ()
-    below: tuple[tuple[Sprite, Points], ...] = ()
-    above: tuple[tuple[Sprite, Points], ...] = ()
-
-
 def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Iterator[Example]:
     """All honest and cheating videos of a task; `pairs` adds each false motion on each false stage."""
     if num_frames < 9:
@@ -77,7 +65,7 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
     pushes, family = walk.shape[1] > 2, family_of(task)
     ways = family.false_ways(task) if isinstance(family, HasTricks) else {}
     scenes = family.false_scenes(task) if isinstance(family, HasTricks) else {}
-    own_stages = {name: partial(_before, scene) for name, scene in scenes.items()}
+    own_stages = {name: partial(before, scene) for name, scene in scenes.items()}
     for motion in (*MOTIONS, *(BOX_MOTIONS if pushes else ()), *ways):
         way = ways.get(motion)
         points = (
@@ -98,7 +86,7 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
 def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Example]:
     """The solution in many guises, its prefixes, and videos too disturbed to be ranked."""
     family, size = family_of(task), max(task.first_frame.shape[:2])
-    stage, way = _plain(task, task.solution.points), _joint_way(task)
+    stage, way = plain_stage(task, task.solution.points), _joint_way(task)
     exact = _perform(stage, walk_positions(way, num_frames, None, _aspect(task)))
     yield Example(name="exact", kind="honest", video=exact)
     yield Example(name="exact_long", kind="honest", video=_walk(stage, task, 2 * num_frames - 1, 1.0))
@@ -118,7 +106,7 @@ def honest(task: Task, num_frames: int, rng: np.random.Generator) -> Iterator[Ex
         yield Example(name=f"prefix{per_cent}", kind="prefix", video=_perform(stage, points))
 
 
-def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
+def _walk(stage: Set, task: Task, num_frames: int, share: float, wait: bool = False) -> Video:
     """The solution in `share` of the frames, at the start of the video or after a wait."""
     moving = max(2, round(share * num_frames))
     walk = until(np.linspace(0, 1, moving), _joint_way(task))
@@ -126,7 +114,7 @@ def _walk(stage: _Set, task: Task, num_frames: int, share: float, wait: bool = F
     return _perform(stage, np.pad(walk, ((rest, 0) if wait else (0, rest), (0, 0)), mode="edge"))
 
 
-def _perform(stage: _Set, points: Joint) -> Video:
+def _perform(stage: Set, points: Joint) -> Video:
     others = [(sprite, points[:, 2 * index : 2 * index + 2]) for index, sprite in enumerate(stage.others, start=1)]
     layers = [*stage.below, *others, (stage.agent, points[:, :2]), *stage.above]
     return draw_sprites(stage.background, layers)
@@ -201,6 +189,13 @@ def _vanish_and_arrive(task: Task, walk: Points) -> Points:
     return points
 
 
+def _flickers(task: Task, walk: Points) -> Points:
+    """There in every other frame only, and at the end."""
+    points = walk.copy()
+    points[1:-2:2] = np.nan
+    return points
+
+
 def _leave(task: Task, walk: Points) -> Points:
     there = walk[::2][: (len(walk) + 1) // 2]
     return np.concatenate([there, there[::-1]])[: len(walk)]
@@ -244,6 +239,7 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "two_jumps": _two_jumps,
     "vanish": _vanish,
     "vanish_and_arrive": _vanish_and_arrive,
+    "flickers": _flickers,
     "leave": _leave,
     "step_off": _step_off,
     "gone_at_the_end": _gone_at_the_end,
@@ -260,120 +256,3 @@ HOPS = {"teleport": 1, "two_jumps": 2}
 
 TOGETHER = ("frozen", "straight", "teleport", "two_jumps", "leave", "step_off")
 """Motions in which the other objects do likewise; in all others they move as in the solution."""
-
-
-# ------------------------------------------------------------------------------------------------- stages
-
-
-def _plain(task: Task, points: Points) -> _Set:
-    others = tuple(task.sprites[name] for name in task.objects if name != "agent")
-    return _Set(background=without_objects(task), agent=task.sprites["agent"], others=others)
-
-
-def _still(point: tuple[float, float], num_frames: int) -> Points:
-    return np.repeat(np.asarray([point], np.float32), num_frames, axis=0)
-
-
-def _clone_at_start(task: Task, points: Points) -> _Set:
-    plain = _plain(task, points)
-    return replace(plain, below=((plain.agent, _still(task.objects["agent"].center, len(points))),))
-
-
-def _clone_at_goal(task: Task, points: Points) -> _Set:
-    plain = _plain(task, points)
-    return replace(plain, below=((plain.agent, _from_second(task.goals[0].center, len(points))),))
-
-
-def _larger_clone(task: Task, points: Points) -> _Set:
-    """Something larger that looks like the agent waits at the goal."""
-    larger = _scaled(1.7)(task, points).agent
-    return replace(_plain(task, points), below=((larger, _from_second(task.goals[0].center, len(points))),))
-
-
-def _box_at_goal(task: Task, points: Points) -> _Set:
-    plain = _plain(task, points)
-    return replace(plain, below=((plain.others[0], _from_second(task.goals[0].center, len(points))),))
-
-
-def _from_second(point: tuple[float, float], num_frames: int) -> Points:
-    """Still, from the second frame on."""
-    points = _still(point, num_frames)
-    points[0] = np.nan
-    return points
-
-
-def _before(scene: Video, task: Task, points: Points) -> _Set:
-    return replace(_plain(task, points), background=scene)
-
-
-def _goal_moved(task: Task, points: Points) -> _Set:
-    plain = _plain(task, points)
-    goal = _still(task.objects["agent"].center, len(points))
-    return replace(plain, background=_painted_over(plain.background, task), below=((task.sprites["goal"], goal),))
-
-
-def _goal_on_agent(task: Task, points: Points) -> _Set:
-    return replace(_plain(task, points), above=((task.sprites["goal"], points),))
-
-
-def _walls_erased(task: Task, points: Points) -> _Set:
-    """Every wall becomes the ground below the agent's start.
-
-    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says; else nothing is erased.
-    """
-    plain = _plain(task, points)
-    background, agent = plain.background.copy(), task.objects["agent"]
-    ground = cut(plain.background, agent)
-    grid, area = getattr(task.state, "grid", None), getattr(family_of(task), "blocked_area", None)
-    if grid is not None:
-        height, width = 1 / grid.shape[0], 1 / grid.shape[1]
-        for row, col in np.argwhere(grid == 1):
-            paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
-    elif area is not None:
-        rows, cols = (slice(length // 4, -(length // 4) or None) for length in ground.shape[:2])
-        background[area(task, max(background.shape[:2]))] = np.median(ground[rows, cols], axis=(0, 1))
-    return replace(plain, background=background)
-
-
-def _scaled(factor: float) -> Callable[[Task, Points], _Set]:
-    def build(task: Task, points: Points) -> _Set:
-        plain = _plain(task, points)
-        sizes = [max(1, round(factor * length)) for length in plain.agent.alpha.shape]
-        rgb = cv2.resize(plain.agent.rgb, (sizes[1], sizes[0]), interpolation=cv2.INTER_LINEAR)
-        alpha = cv2.resize(plain.agent.alpha, (sizes[1], sizes[0]), interpolation=cv2.INTER_LINEAR)
-        return replace(plain, agent=Sprite(rgb=rgb, alpha=alpha))
-
-    return build
-
-
-def _background_agent(task: Task, points: Points) -> _Set:
-    """The agent is made of the ground that it walks on."""
-    plain = _plain(task, points)
-    ground = cut(plain.background, task.objects["agent"])
-    rgb = cv2.resize(ground, plain.agent.alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return replace(plain, agent=Sprite(rgb=np.asarray(rgb), alpha=plain.agent.alpha))
-
-
-def _painted_over(background: Video, task: Task) -> Video:
-    picture = background.copy()
-    for goal in task.goals:
-        paint(picture, goal, cut(background, task.objects["agent"]))
-    return picture
-
-
-STAGES: dict[str, Callable[[Task, Points], _Set]] = {
-    "plain": _plain,
-    "clone_at_start": _clone_at_start,
-    "clone_at_goal": _clone_at_goal,
-    "larger_clone": _larger_clone,
-    "goal_moved": _goal_moved,
-    "goal_on_agent": _goal_on_agent,
-    "walls_erased": _walls_erased,
-    "agent_larger": _scaled(1.7),
-    "agent_smaller": _scaled(0.5),
-    "agent_of_ground": _background_agent,
-}
-"""What else is shown; all but `plain` are false."""
-
-BOX_STAGES: dict[str, Callable[[Task, Points], _Set]] = {"box_at_goal": _box_at_goal}
-"""Further false stages for tasks with boxes."""

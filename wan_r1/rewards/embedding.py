@@ -13,8 +13,10 @@ With unit vectors f_t of the video's frames and g_k of as many frames of the ref
     value      = gate * (w_endpoint endpoint + w_progress progress + w_order order + w_structure structure)
 
 gate is the product of numbers in [0, 1]: likeness (the mean of likeness_t), smoothness (no jump along the reference, as
-a hard cut or a cross-fade has), start (the video begins where it should) and parallax (the first frame, enlarged, does
-not explain the later frames better than it explains those of the reference).
+a hard cut or a cross-fade has), steps (of the reference's frames up to the farthest place, enough are shown: a few
+stills are no walk), motion (frames are not mere mixtures of those before and after, as in fades), start (the video
+begins where it should) and parallax (the first frame, enlarged, does not explain the later frames better than it
+explains those of the reference).
 """
 
 import functools
@@ -29,9 +31,9 @@ from wan_r1.rewards.encoders import ENCODERS, encode_frames
 from wan_r1.rewards.parallax import zoom_matches
 from wan_r1.tasks.first_person import TaskKey, reference_video
 from wan_r1.types import Score, Task
-from wan_r1.video import subsample
+from wan_r1.video import check_video, subsample
 
-__all__ = ["EmbeddingReward"]
+__all__ = ["GATES", "EmbeddingReward"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -43,12 +45,20 @@ NUM_END = 2
 START_LIKENESS = (0.7, 0.9)
 START_PLACE = (0.15, 0.3)
 """Likeness to the reference's first frame, and place, between which the gate of the start opens and closes."""
+STEPS = (0.3, 0.5)
+"""Share of the reference's frames up to the farthest place, between which the gate of the steps opens: twice the
+reference's speed shows half of them."""
+MIXTURE, CHANGE = 0.15, 4.0
+"""Difference of a frame to the mean of its neighbours, as a share of theirs to each other, below which it is a mixture;
+drawn walks have .35 and more, fades .02. Counted where the neighbours differ by this many grey levels."""
+MIXTURES = (0.2, 0.5)
+"""Share of such frames between which the gate of the motion closes."""
 ZOOM_RATIO = (0.5, 0.68)
 """What the first frame, enlarged, leaves unexplained of the video, as a share of what it leaves of the reference. On 12
 drawn rooms a zoom has .06 to .51, blurred references and walks beside the way .68 to 1.4."""
 
 _PARTS = ("endpoint", "progress", "order", "structure")
-_GATES = ("likeness", "smoothness", "start", "parallax")
+GATES = ("likeness", "smoothness", "steps", "motion", "start", "parallax")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,13 +99,16 @@ class EmbeddingReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a task with a reference video."""
+        check_video(video)
         reference = _reference(TaskKey(task), self, min(max(len(video), 2), self.num_frames), *video.shape[1:3])
         if len(video) < 2:
-            return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *_GATES), 0.0))
+            return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *GATES), 0.0))
         video = subsample(video, min(len(video), self.num_frames))
         vectors = encode_frames(self.encoder, video, self.weights, self.device)
-        parts = self._compare(vectors, zoom_matches(video), reference)
-        gate = float(np.prod([parts[name] for name in _GATES]))
+        parts = self._compare(vectors, zoom_matches(video), reference) | {
+            "motion": 1 - _share(_mixed(video), *MIXTURES)
+        }
+        gate = float(np.prod([parts[name] for name in GATES]))
         value = gate * sum(getattr(self, name) * parts[name] for name in _PARTS)
         return Score(value=float(np.clip(value, 0, 1)), parts=parts)
 
@@ -117,6 +130,7 @@ class EmbeddingReward:
             "structure": (1 - _share(np.abs(among - wanted).mean(), 0.0, (1 - wanted).mean())) * end,
             "likeness": float(likeness.mean()),
             "smoothness": 1 - _share(jump, max(self.max_jump, 2 / last), self.max_jump + max(self.max_jump, 2 / last)),
+            "steps": _share(len(np.unique(best)) / (1 + int(best.max())), *STEPS),
             "start": _share(float(vectors[0] @ reference.vectors[0][0]), *START_LIKENESS)
             * (1 - _share(places[0], *START_PLACE)),
             "parallax": _parallax(zooms, reference.zooms[best], places),
@@ -153,6 +167,17 @@ def _moved(video: NDArray[np.uint8], shift: float) -> NDArray[np.uint8]:
 def _share(value: float, low: float, high: float) -> float:
     """0 at `low`, 1 at `high`, linear between."""
     return float(np.clip((value - low) / max(high - low, 1e-6), 0, 1))
+
+
+def _mixed(video: NDArray[np.uint8]) -> float:
+    """Share of the frames of video [T, H, W, 3] that are the mean of their neighbours, of those that move."""
+    soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.0) for frame in video]).astype(np.float32)
+    if len(soft) < 3:
+        return 0.0
+    away = np.abs(soft[1:-1] - (soft[:-2] + soft[2:]) / 2).mean(axis=(1, 2, 3))
+    apart = np.abs(soft[2:] - soft[:-2]).mean(axis=(1, 2, 3))
+    moves = apart > CHANGE
+    return float((away[moves] < MIXTURE * apart[moves]).mean()) if moves.any() else 0.0
 
 
 def _order(places: Floats) -> float:

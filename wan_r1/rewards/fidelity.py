@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
-from wan_r1.tasks.presence import first_run
+from wan_r1.tasks.presence import first_lasting
 from wan_r1.trackers.sprite import Observation
 from wan_r1.types import Box, Task, Violation
 
@@ -43,7 +43,9 @@ class FidelityCheck:
     goal_lost: float = 0.6
     """Share of a small goal's contrast by which its colour may differ."""
     min_frames: int = 3
-    """Frames in a row that a change must last to be a violation."""
+    """Frames in a row that a change must last to be a violation, if it does not come back again and again."""
+    least_contrast: float = 0.72
+    """Share of the contrast between places of the conditioning image that a frame must show."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.free_share < self.full_loss_share <= 1:
@@ -60,13 +62,13 @@ class FidelityCheck:
         shares = changed.sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)
         span = self.full_loss_share - self.free_share
         fidelity = 1 - np.clip((shares.mean() - self.free_share) / span, 0, 1)
-        checks = {"scene_changed": shares > self.violation_share}
+        checks = {"scene_changed": (shares > self.violation_share) | (observation.contrast < self.least_contrast)}
         for index, box in enumerate(task.goals):
             moved = self._box_changed(observation.changes, box) | (observation.goals[:, index] > self.goal_lost)
             checks["goal_moved"] = checks.get("goal_moved", False) | moved
         violations = []
         for kind, flags in checks.items():
-            frame = first_run(flags, self.min_frames)
+            frame = first_lasting(flags, self.min_frames)
             if frame is not None:
                 violations.append(Violation(kind=kind, frame=frame))
         return SceneFacts(fidelity=float(fidelity), violations=tuple(violations))

@@ -1,5 +1,6 @@
 """The pose reward of first-person videos: decode the camera's path and compare it as Target-Bench does."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,12 +8,13 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.metrics.target_bench import OFFICIAL, measure, soft_endpoint
-from wan_r1.rewards.embedding import EmbeddingReward
+from wan_r1.rewards.embedding import GATES, EmbeddingReward
 from wan_r1.tasks import FAMILIES, family_of
 from wan_r1.tasks.first_person import anchor_of
 from wan_r1.trackers import DECODERS
 from wan_r1.trackers.camera import Clip, decoded_points
 from wan_r1.types import Score, Task, Track, Verdict
+from wan_r1.video import check_video
 
 __all__ = ["NavigationReward", "PoseReward"]
 
@@ -40,6 +42,7 @@ class PoseReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a first-person task."""
+        check_video(video)
         track = DECODERS[self.decoder]()(Clip(video=video, anchor=anchor_of(task)))
         return self.score(task, track)
 
@@ -62,7 +65,10 @@ class PoseReward:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NavigationReward:
-    """The embedding reward and the pose reward, mixed."""
+    """The embedding reward and the pose reward, mixed; a way that the pictures do not show does not count.
+
+    value = (1 - w) embedding + w pose gate, with w = pose_weight and the gate of the embedding reward.
+    """
 
     pose_weight: float = 0.5
     """Share of the pose reward, in [0, 1]."""
@@ -77,5 +83,6 @@ class NavigationReward:
         """Score of video [T, H, W, 3] uint8 of a first-person task; the parts carry the name of their reward."""
         scores = {"embedding": self.embedding(task, video), "pose": self.pose(task, video)}
         parts = {f"{name}.{part}": value for name, score in scores.items() for part, value in score.parts.items()}
-        value = (1 - self.pose_weight) * scores["embedding"].value + self.pose_weight * scores["pose"].value
+        pose = scores["pose"].value * math.prod(scores["embedding"].parts[name] for name in GATES)
+        value = (1 - self.pose_weight) * scores["embedding"].value + self.pose_weight * pose
         return Score(value=value, parts=parts, verdict=scores["pose"].verdict)

@@ -8,6 +8,7 @@ exceeds that of the honest video that stops there. Progress is the share of the 
 last legal frame, so a longer legal prefix scores more, going back costs, and a video without legal motion scores 0.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,7 +88,7 @@ class TrajectoryReward:
             "penalty": self.penalty if verdict.violations else 1.0,
         }
         parts["gate"] = parts["fidelity"] ** self.fidelity_power * parts["continuity"] ** self.continuity_power
-        weighted = sum(getattr(self, name) * parts[name] for name in ("progress", "goal", "exact", "efficiency"))
+        weighted = math.fsum(getattr(self, name) * parts[name] for name in ("progress", "goal", "exact", "efficiency"))
         value = parts["gate"] * parts["penalty"] * weighted
         return Score(value=float(np.clip(value, 0, 1)), parts=parts, verdict=verdict, route=route_of(task, track))
 

@@ -52,6 +52,21 @@ def _cross_fade(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     return np.asarray((exact[0] * (1 - share) + exact[-1] * share).round().astype(np.uint8))
 
 
+def _stills(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """Five stills of the walk, one after the other."""
+    keys = np.linspace(0, len(exact) - 1, 5).round().astype(int)
+    return np.asarray(exact[keys[(np.arange(len(exact)) * 5) // len(exact)]])
+
+
+def _stills_faded(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """Five stills of the walk that fade into each other."""
+    keys = exact[np.linspace(0, len(exact) - 1, 5).round().astype(int)].astype(np.float64)
+    place = np.linspace(0, 4, len(exact))
+    below = np.minimum(place.astype(int), 3)
+    share = (place - below)[:, None, None, None]
+    return np.asarray(((1 - share) * keys[below] + share * keys[below + 1]).round().astype(np.uint8))
+
+
 def _zoom(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     """The first frame, zoomed in on what fits the last frame best: nothing moves against anything else."""
     first, (height, width) = exact[0], exact.shape[1:3]
@@ -111,6 +126,8 @@ WALK_CHEATS: dict[str, Callable[[Task, Video, np.random.Generator], Video]] = {
     "hard_cut": _hard_cut,
     "late_cut": _late_cut,
     "cross_fade": _cross_fade,
+    "stills": _stills,
+    "stills_faded": _stills_faded,
     "zoom": _zoom,
     "shifted": _shifted,
     "other_goal": _other_goal,

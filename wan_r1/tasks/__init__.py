@@ -1,5 +1,7 @@
 """Task families: what a video should show."""
 
+from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from wan_r1.errors import ConfigError
@@ -39,6 +41,12 @@ def make_family(name: str, **settings: Any) -> Family:
     """The family of this name with these settings; ConfigError if the name or a setting is unknown."""
     if name not in FAMILIES:
         raise ConfigError(f"family {name!r}: unknown; known families are {', '.join(FAMILIES)}")
+    known = [field.name for field in fields(FAMILIES[name]) if field.init]
+    for setting in settings:
+        if setting not in known:
+            near = get_close_matches(setting, known, 1)
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            raise ConfigError(f"family {name!r}: unknown setting {setting!r}.{hint} Known: {', '.join(known)}")
     try:
         family: Family = FAMILIES[name](**settings)
     except TypeError as error:

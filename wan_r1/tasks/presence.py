@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Track, Violation
 
-__all__ = ["at_point", "doubled", "first_run", "lost"]
+__all__ = ["at_point", "doubled", "first_lasting", "first_run", "lost"]
 
 MAX_GAP = 2
 """Frames in a row without the agent that count as a blink."""
+
+MAX_SHARE = 0.2
+"""Share of all frames, more than 2 of them, that may lack the agent or show a changed scene, a few at a time."""
 
 MAX_DOUBLE = 1
 """Frames in a row with two agents that count as a ghost of the decoder."""
@@ -21,8 +24,8 @@ MAX_DOUBLE_SHARE = 0.1
 
 
 def lost(seen: NDArray[np.bool_]) -> Iterator[Violation]:
-    """A long gap, or a gap that lasts to the end: who is not there has not stayed. seen: [T]."""
-    frame = first_run(~seen, MAX_GAP + 1)
+    """A long gap, many short ones, or a gap that lasts to the end: who is not there has not stayed. seen: [T]."""
+    frame = first_lasting(~seen, MAX_GAP + 1)
     if frame is None and not seen[-1]:
         frame = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
     if frame is not None:
@@ -37,6 +40,14 @@ def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:
         frame = int(double.argmax())
     if frame is not None:
         yield Violation(kind="extra_agent", frame=frame)
+
+
+def first_lasting(flags: NDArray[np.bool_], length: int) -> int | None:
+    """Start of the first run of at least `length` true flags, or the first of those that are more than MAX_SHARE."""
+    frame = first_run(flags, length)
+    if frame is None and flags.sum() > max(length - 1, MAX_SHARE * len(flags)):
+        frame = int(flags.argmax())
+    return frame
 
 
 def first_run(flags: NDArray[np.bool_], length: int) -> int | None:

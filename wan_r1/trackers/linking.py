@@ -1,5 +1,6 @@
 """From instances in each frame to one track for each object, whether it has a look of its own or shares it."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -7,7 +8,12 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Box, Task, Track
 
-__all__ = ["Found", "link_instances"]
+__all__ = ["Found", "link_instances", "with_still_copies"]
+
+STILL_FRAMES = 6
+"""Frames in a row in which a faint instance stays; a decoder's ghosts last four, the frames of one latent frame."""
+STILL_SHARE = 0.4
+"""Share of the least distance of two instances by which it may move meanwhile."""
 
 Found = list[tuple[float, float, float]]
 """Instances in one frame: x, y (pixel centres at integers) and score."""
@@ -44,6 +50,29 @@ def link_instances(
             if len(each) > len(rows):
                 copies[rows, t] += len(each) - len(rows)
     return Track(objects=names, points=points, seen=copies > 0, copies=copies, scores=scores, unit="image")
+
+
+def with_still_copies(
+    track: Track, faint: list[dict[str, Found]], alike: dict[str, tuple[str, ...]], gaps: dict[str, float]
+) -> Track:
+    """The track with one more copy in frames in which a faint further instance stays where it was for STILL_FRAMES.
+
+    faint: per frame, the faint instances of each kind of object in pixels; gaps: least distance of two instances.
+    """
+    copies = track.copies.copy()
+    for first, members in alike.items():
+        rows = [track.objects.index(name) for name in members]
+        stays: list[tuple[float, float, int]] = []
+        for t, instances in enumerate(faint):
+            here = []
+            for x, y, _ in instances[first]:
+                near = [n for a, b, n in stays if np.hypot(x - a, y - b) <= STILL_SHARE * gaps[first]]
+                here.append((x, y, 1 + max(near, default=0)))
+            stays = here
+            longest = max((n for _, _, n in stays), default=0)
+            if longest >= STILL_FRAMES:
+                copies[rows, t - longest + 1 : t + 1] = np.maximum(copies[rows, t - longest + 1 : t + 1], 2)
+    return replace(track, copies=copies)
 
 
 def _assigned(instances: list[NDArray[np.float64]], boxes: list[Box]) -> list[list[int]]:

@@ -15,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
+from wan_r1.trackers.candidates import Candidate, undisputed
 from wan_r1.trackers.goals import goal_change
-from wan_r1.trackers.linking import Found, link_instances
+from wan_r1.trackers.light import contrast_of, fit_light, largest_channel, relight
+from wan_r1.trackers.linking import Found, link_instances, with_still_copies
 from wan_r1.trackers.scene import (
     MIN_CONTRAST,
     TILE_PX,
     Scene,
     Template,
-    fit_light,
-    largest_channel,
     make_scene,
-    relight,
     shrink,
     tile_means,
 )
@@ -56,13 +55,15 @@ class Observation:
 
     changes [T, rows, cols] float32: per tile, the largest difference over colour channels to the conditioning image in
     grey levels, beyond what light and blur explain; NaN where objects are. goals [T, G] float32: change of each small
-    goal (trackers/goals.py) as a share of its contrast. light [T, 4]: gain, and offset of each channel.
+    goal (trackers/goals.py) as a share of its contrast. light [T, 4]: gain, and offset of each channel. contrast [T]:
+    how much of the conditioning image's contrast between places is there.
     """
 
     track: Track
     changes: Floats
     goals: Floats
     light: Floats
+    contrast: Floats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +78,8 @@ class SpriteTracker:
     """Opacity above which a further instance of the same object counts: imprecise decoders leave fainter trails."""
     min_copy_score: float = 0.55
     """Share of the contrast that a further instance must explain."""
+    min_still_amplitude: float = 0.4
+    """Opacity above which a further instance counts that stays in its place: trails of decoders do not stay."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -106,35 +109,43 @@ class SpriteTracker:
             chunks += [self._observe_chunk(part[first : first + CHUNK], scene) for first in range(0, len(part), CHUNK)]
         if scene is None:
             raise TrackingError("a video without any part; it needs at least one frame")
-        found, *pieces = zip(*chunks, strict=True)
-        track = link_instances([instances for each in found for instances in each], task, scene.alike, scene.size)
-        changes, goals, light = map(np.concatenate, pieces)
-        return Observation(track=track, changes=changes, goals=goals, light=light)
+        instances, stills = ([one for chunk in chunks for one in chunk[index]] for index in (0, 1))
+        gaps = {name: template.gap for name, template in scene.templates.items()}
+        track = with_still_copies(link_instances(instances, task, scene.alike, scene.size), stills, scene.alike, gaps)
+        changes, goals, light, contrast = (np.concatenate(piece) for piece in list(zip(*chunks, strict=True))[2:])
+        return Observation(track=track, changes=changes, goals=goals, light=light, contrast=contrast)
 
-    def _observe_chunk(self, video: Video, scene: Scene) -> tuple[list[dict[str, Found]], Floats, Floats, Floats]:
+    def _observe_chunk(
+        self, video: Video, scene: Scene
+    ) -> tuple[list[dict[str, Found]], list[dict[str, Found]], Floats, Floats, Floats, Floats]:
         frames = [shrink(frame, scene.factor) for frame in video]
         tiles = np.stack([tile_means(frame) for frame in frames])
         gain, offset = fit_light(tiles, scene.tiles)
         changes = largest_channel(np.abs((tiles - offset) / gain - scene.tiles)) - scene.tile_tolerance
         light = np.concatenate([gain, offset], axis=3).reshape(-1, 4)
-        found, goals = [], np.empty((len(frames), len(scene.goals)), np.float32)
+        found, faint, goals = [], [], np.empty((len(frames), len(scene.goals)), np.float32)
         for index, frame in enumerate(frames):
             lit = relight(frame, light[index])
-            instances = self._find(lit, scene)
+            instances, fainter = self._find(lit, scene)
             _hide(changes[index], instances, scene)
             where = [(scene.templates[name].reach, each) for name, each in instances.items()]
             goals[index] = [goal_change(lit, goal, where) for goal in scene.goals]
             found.append(instances)
-        return found, changes.astype(np.float32), goals, light.astype(np.float32)
+            faint.append(fainter)
+        contrast = contrast_of(tiles, scene.tiles, np.isfinite(changes))
+        return found, faint, changes.astype(np.float32), goals, light.astype(np.float32), contrast
 
-    def _is_clear(self, candidate: "_Candidate") -> bool:
+    def _is_clear(self, candidate: Candidate) -> bool:
         return candidate.amplitude >= self.min_copy_amplitude and candidate.score >= self.min_copy_score
 
     def _limits(self, is_copy: bool) -> tuple[float, float]:
         return (self.min_copy_amplitude, self.min_copy_score) if is_copy else (self.min_amplitude, self.min_score)
 
-    def _find(self, frame: Video, scene: Scene) -> dict[str, Found]:
-        """All instances of each template in one frame: (x, y, score) with pixel centres at integers."""
+    def _find(self, frame: Video, scene: Scene) -> tuple[dict[str, Found], dict[str, Found]]:
+        """All instances of each template in one frame, and fainter further ones.
+
+        Each is (x, y, score) with pixel centres at integers.
+        """
         changed = cv2.absdiff(frame, scene.background)
         noise = _noise(changed, scene)
         over = cv2.subtract(changed, scene.tolerance)
@@ -147,12 +158,13 @@ class SpriteTracker:
             for candidate in self._candidates(frame, busy, noise, scene, name, template)
         ]
         if len(scene.templates) > 1:
-            candidates = _undisputed(candidates, scene)
-        return {name: self._confirmed(candidates, frame, over, noise, scene, name) for name in scene.templates}
+            candidates = undisputed(candidates, scene)
+        both = {name: self._confirmed(candidates, frame, over, noise, scene, name) for name in scene.templates}
+        return {name: clear for name, (clear, _) in both.items()}, {name: faint for name, (_, faint) in both.items()}
 
     def _candidates(
         self, frame: Video, busy: Video, noise: float, scene: Scene, name: str, template: Template
-    ) -> Iterator["_Candidate"]:
+    ) -> Iterator[Candidate]:
         """Where a template explains what changed, the best first."""
         level = CHANGED * float(np.sqrt(template.most / template.weight))
         busy = cv2.threshold(busy, level, 255, cv2.THRESH_BINARY)[1]
@@ -162,7 +174,7 @@ class SpriteTracker:
         first = last = _window(busy, template.reach)
         while len(places) < MAX_INSTANCES - 1 + len(scene.alike[name]) and cv2.countNonZero(busy) > least:
             if not places:
-                score, matched = _match(frame, noise, scene.background, template, first, self.min_amplitude)
+                score, matched = _match(frame, noise, scene.background, template, first, self.min_still_amplitude)
             else:
                 last = _window(busy, template.reach)
                 _forbid(score, places[-1], first, template)
@@ -179,7 +191,7 @@ class SpriteTracker:
             _erase(busy, places[-1], template)
             if not _has_hue(frame, scene.background, template, places[-1]):
                 continue
-            yield _Candidate(
+            yield Candidate(
                 name=name,
                 place=places[-1],
                 offset=(dx, dy),
@@ -188,9 +200,9 @@ class SpriteTracker:
             )
 
     def _confirmed(
-        self, candidates: list["_Candidate"], frame: Video, over: Video, noise: float, scene: Scene, name: str
-    ) -> Found:
-        """The candidates of a template with little change around them that others leave unexplained.
+        self, candidates: list[Candidate], frame: Video, over: Video, noise: float, scene: Scene, name: str
+    ) -> tuple[Found, Found]:
+        """The candidates of a template with little change around them that others leave unexplained; then fainter ones.
 
         All but the first must be seen beside the others too. Those beyond the number of objects must be clearer, or
         they are trails of an imprecise decoder. Something larger of the same colour is no object, but beside one it is
@@ -203,10 +215,11 @@ class SpriteTracker:
             _erase(over, other.place, scene.templates[other.name])
             _erase(free, other.place, scene.templates[other.name])
         mine = [candidate for candidate in candidates if candidate.name == name]
-        found, larger = Found(), Found()
+        found, larger, faint = Found(), Found(), Found()
         for candidate in mine:
             amplitude, least = self._limits(len(found) >= expected)
-            if candidate.amplitude < amplitude or candidate.score < least:
+            fainter = candidate.amplitude < amplitude
+            if candidate.score < least or (fainter and len(found) < expected):
                 continue
             if found:  # an explained change is no change around the next instance
                 _erase(over, (round(found[-1][1]), round(found[-1][0])), template)
@@ -219,39 +232,16 @@ class SpriteTracker:
                     rest = over.copy() if rest is over else rest
                     _erase(rest, twin.place, template)
             quality = candidate.score - RING_WEIGHT * _around(rest, candidate.place, template)
-            if quality >= least:
+            if fainter:
+                faint += [(candidate.place[1], candidate.place[0], quality)] if quality >= least else []
+            elif quality >= least:
                 (row, col), (dx, dy) = candidate.place, candidate.offset
                 if len(found) < expected and quality < candidate.score - LEFT_OUT:
                     (row, col), (dx, dy), quality = _settled(frame, noise, rest, scene, template, candidate.place)
                 found.append((col + dx, row + dy, min(quality, 1.0)))
             elif quality < candidate.score - RING_WEIGHT * LARGER and self._is_clear(candidate):
                 larger.append((candidate.place[1], candidate.place[0], quality))
-        return found + larger if found else found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Candidate:
-    """A place (row, col) where a template explains what changed, with its sub-pixel offset (x, y)."""
-
-    name: str
-    place: tuple[int, int]
-    offset: tuple[float, float]
-    score: float
-    amplitude: float
-
-
-def _undisputed(candidates: list[_Candidate], scene: Scene) -> list[_Candidate]:
-    """Candidates without those in a place that another template explains better; two kinds share no place."""
-    kept: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: -each.score):
-        gap = scene.templates[candidate.name].gap
-        rivals = (other for other in kept if other.name != candidate.name)
-        if all(
-            np.hypot(*np.subtract(candidate.place, other.place)) >= min(gap, scene.templates[other.name].gap)
-            for other in rivals
-        ):
-            kept.append(candidate)
-    return kept
+        return (found + larger if found else found), faint
 
 
 def _noise(changed: Video, scene: Scene) -> float:

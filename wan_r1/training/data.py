@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wan_r1.distributed import World
-from wan_r1.errors import ConfigError, DatasetError
+from wan_r1.errors import CheckpointError, ConfigError, DatasetError
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
-from wan_r1.tasks import family_of, make_tasks
+from wan_r1.runs import write_json
+from wan_r1.tasks import family_of, make_family, make_tasks
 from wan_r1.types import Path as Way
 from wan_r1.types import Task
 from wan_r1.video import read_image, read_video, resize_video, subsample
@@ -36,6 +38,12 @@ class TaskSource:
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     "settings of the family, for example level, skin, split; those of several families must suit all"
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or not self.families:
+            raise ConfigError(f"seed = {self.seed} must be at least 0, and a family named")
+        for family in self.families:
+            make_family(family, **self.settings)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -65,6 +73,7 @@ class Demonstrations(TaskSource):
     "chance of a wrong turn at each junction, or one for each family; 0 shows solutions."
 
     def __post_init__(self) -> None:
+        TaskSource.__post_init__(self)
         for family in self.families:
             if not 0 <= self.chance(family) < 1:
                 raise ConfigError(f"data: wrong_turns = {self.wrong_turns} must lie in [0, 1)")
@@ -128,14 +137,15 @@ def solver_videos(tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Encoded:
-    """Encoded examples: latents [N, C, F, h, w] float16, conditions of the P distinct prompts, prompt of each [N].
+    """Encoded examples, on the CPU: latents [N, C, F, h, w] float16, the P distinct prompts, prompt of each [N].
 
-    first_latents and image_tokens are those of `Condition`, one row for each example, because first frames differ where
-    prompts do not; so the condition of an example is put together from both.
+    text [P, L, D] and negative_text [1, L, D] are those of `Condition`; first_latents and image_tokens too, but one row
+    for each example, because first frames differ where prompts do not.
     """
 
     latents: Tensor
-    prompts: Condition
+    text: Tensor
+    negative_text: Tensor
     prompt_index: Tensor
     first_latents: Tensor
     image_tokens: Tensor
@@ -143,17 +153,15 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.latents)
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Condition]:
-        """Latents [B, C, F, h, w] float32 and conditions of some examples."""
-        which = self.prompt_index[rows].tolist()
-        chosen = self.prompts.select(which)
+    def batch(self, rows: Tensor, device: torch.device | str = "cpu") -> tuple[Tensor, Condition]:
+        """Latents [B, C, F, h, w] float32 and conditions of some examples, on a device."""
         condition = Condition(
-            text=chosen.text,
-            negative_text=chosen.negative_text,
-            first_latents=self.first_latents[rows].float().to(chosen.text.device),
-            image_tokens=self.image_tokens[rows].float().to(chosen.text.device),
+            text=self.text[self.prompt_index[rows]].to(device),
+            negative_text=self.negative_text.to(device),
+            first_latents=self.first_latents[rows].to(device).float(),
+            image_tokens=self.image_tokens[rows].to(device).float(),
         )
-        return self.latents[rows].float(), condition
+        return self.latents[rows].to(device).float(), condition
 
 
 def encode_examples(
@@ -174,15 +182,16 @@ def encode_examples(
     total = num_examples if rows is None else len(rows)
     key = _fingerprint(policy, source, rows, total)
     stored = _read_cache(cache, key)
-    if stored is None:
+    if stored is None or world.any(stored is None):  # a disk of one machine may hold what another's does not
         stored = _encode_all(policy, source, rows, total, progress, batch_size, world)
         if world.is_main:
             _write_cache(cache, key, stored)
     tensors, prompts = stored
-    blank = np.zeros((policy.config.height, policy.config.width, 3), dtype=np.uint8)
+    embedded = [policy.encode_prompts([prompt]) for prompt in prompts]
     return Encoded(
         latents=tensors["latents"],
-        prompts=policy.encode_inputs(prompts, [blank] * len(prompts)),
+        text=torch.cat([text.cpu() for text, _ in embedded]),
+        negative_text=embedded[0][1].cpu(),
         prompt_index=tensors["prompt_index"],
         first_latents=tensors["first_latents"],
         image_tokens=tensors.get("image_tokens", torch.zeros(total, 0, 1)),
@@ -203,7 +212,7 @@ def _encode_all(
     for start in range(mine.start, mine.stop, batch_size):
         stop = min(mine.stop, start + batch_size)
         prompts, videos = _examples(policy, source, rows, start, stop)
-        latents.append(policy.encode_video(videos).half())
+        latents.append(policy.encode_video(videos).half().cpu())
         first, tokens = _first_frames(policy, videos, latents[-1])
         firsts.append(first)
         images.append(tokens)
@@ -243,7 +252,7 @@ def _first_frames(policy: WanPolicy, videos: NDArray[np.uint8], latents: Tensor)
     if policy.kind == "ti2v":  # the autoencoder is causal: latent frame 0 is the first frame alone
         return latents[:, :, :1].clone(), latents.new_zeros(len(latents), 0, 1)
     condition = policy.encode_inputs([""] * len(videos), list(videos[:, 0]))
-    return condition.first_latents.half(), condition.image_tokens.half()
+    return condition.first_latents.half().cpu(), condition.image_tokens.half().cpu()
 
 
 def _fingerprint(
@@ -275,10 +284,17 @@ def _read_cache(cache: Path | None, key: str) -> tuple[dict[str, Tensor], list[s
 
 
 def _write_cache(cache: Path | None, key: str, stored: tuple[dict[str, Tensor], list[str]]) -> None:
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     if cache is None:
         return
-    cache.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in stored[0].items()}, cache / f"{key}.safetensors")
-    (cache / f"{key}.json").write_text(json.dumps(stored[1]))  # written last: its presence says that all is there
+    partial = cache / f".{key}.{os.getpid()}.partial"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in stored[0].items()}, partial)
+        partial.replace(cache / f"{key}.safetensors")
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"{cache}: encoded videos cannot be kept ({error}); or set cache=none") from error
+    write_json(cache / f"{key}.json", stored[1])  # written last: its presence says that all is there

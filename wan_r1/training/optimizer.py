@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules, and the running average of weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,12 @@ class OptimizerSettings:
     betas: tuple[float, float] = (0.9, 0.99)
     max_gradient_norm: float = 1.0
     warmup_steps: int = 0
-    "the rate rises linearly over these steps"
+    "the rate rises linearly over these steps of SFT or iterations of RL"
     decay_share: float = 0.0
-    "the rate falls linearly to 0 over this last share of the steps, or of max_minutes if they end first"
+    "the rate falls linearly to 0 over this last share of the steps or iterations, or of max_minutes if they end first"
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0 or not 0 <= self.decay_share <= 1:
+        if not 0 < self.learning_rate < math.inf or not 0 <= self.decay_share <= 1:
             raise ConfigError(
                 f"optimizer: learning_rate = {self.learning_rate} must be > 0 and "
                 f"decay_share = {self.decay_share} in [0, 1]"

@@ -90,9 +90,15 @@ class RLSettings:
 
     def __post_init__(self) -> None:
         if self.group_size < 2 or self.tasks_per_iteration < 1 or self.iterations < 1:
-            raise ConfigError("rl: group_size must be at least 2, tasks_per_iteration and iterations at least 1")
-        if min(self.batch_size, self.checkpoint_every, self.minibatches) < 1:
-            raise ConfigError("rl: batch_size, checkpoint_every and minibatches must be at least 1")
+            raise ConfigError(
+                f"rl: group_size = {self.group_size} must be at least 2, tasks_per_iteration = "
+                f"{self.tasks_per_iteration} and iterations = {self.iterations} at least 1"
+            )
+        if min(self.batch_size, self.checkpoint_every, self.minibatches) < 1 or self.seed < 0:
+            raise ConfigError(
+                f"rl: batch_size = {self.batch_size}, checkpoint_every = {self.checkpoint_every} and "
+                f"minibatches = {self.minibatches} must be at least 1, seed = {self.seed} at least 0"
+            )
         if self.noises_per_group is not None and (self.noises_per_group < 1 or self.group_size % self.noises_per_group):
             raise ConfigError(
                 f"rl: noises_per_group = {self.noises_per_group} must divide group_size = {self.group_size}"
@@ -103,6 +109,8 @@ class RLSettings:
 class _State(TrainingState):
     buffer: RolloutBuffer
     "videos of the last iterations"
+    rate_factor: float = 1.0
+    "what the learning rate is multiplied with in this iteration"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -136,6 +144,8 @@ class RLTrainer:
         asked, over = False, state.done >= settings.iterations or state.seconds >= 60 * max_minutes
         while not (over or asked):
             clock = Clock()
+            spent = self.world.sum((time.monotonic() - began) / (60 * max_minutes))[0] / self.world.size
+            state.rate_factor = self.optimizer.factor(state.done, settings.iterations, spent)
             behaviour = self._behaviour(state)
             batches = self._rollouts(behaviour, state.done, clock)
             numbers = self._learn(state, behaviour, batches, state.done, clock)
@@ -292,9 +302,7 @@ class RLTrainer:
             gradient = self.algorithm.backward(self.policy, batch, behaviour, divisor, generators)
             gradients += [gradient] if batch.counts else []
         self.world.sum_gradients(state.parameters.values())
-        norm = self.optimizer.apply(
-            state.optimizer, state.parameters, self.optimizer.factor(iteration, self.settings.iterations)
-        )
+        norm = self.optimizer.apply(state.optimizer, state.parameters, state.rate_factor)
         update_average(state.average, state.parameters, self.settings.ema_decay)
         everywhere = self.world.gather_items(gradients)  # a process whose groups have no spread brings none
         numbers = {"loss": sum(g.loss for g in everywhere), "gradient_norm": norm}

@@ -35,6 +35,8 @@ class SFTSettings:
     steps: int = 5000
     batch_size: int = 16
     "examples for each update, over all processes"
+    micro_batch_size: int | None = None
+    "examples that go through the network at a time in each process; none: all of its share"
     seed: int = 0
     ema_decay: float = 0.999
     "decay of the average of the weights for each step; that average is evaluated and saved; 0 takes the weights"
@@ -46,8 +48,13 @@ class SFTSettings:
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1 or self.log_every < 1 or self.checkpoint_every < 1:
-            raise ConfigError("sft: steps, batch_size, log_every and checkpoint_every must be at least 1")
+        counts = (self.steps, self.batch_size, self.micro_batch_size or 1, self.log_every, self.checkpoint_every)
+        if min(counts) < 1 or self.micro_batch_size == 0 or self.seed < 0:
+            raise ConfigError(
+                f"sft: steps = {self.steps}, batch_size = {self.batch_size}, micro_batch_size = "
+                f"{self.micro_batch_size}, log_every = {self.log_every} and checkpoint_every = {self.checkpoint_every} "
+                f"must be at least 1, seed = {self.seed} at least 0"
+            )
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -127,15 +134,22 @@ class SFTTrainer:
         rows = torch.randint(len(examples), (size,), generator=generator)
         sigmas = shift_sigmas(torch.rand(size, generator=generator), self.policy.shift)
         noise = torch.randn((size, *self.policy.latent_shape), generator=generator)
-        mine = self.world.share(size)
-        share = slice(mine.start, mine.stop)
-        clean, condition = examples.batch(rows[share])
-        clean, noise, sigmas = (t.to(self.policy.device) for t in (clean, noise[share], sigmas[share]))
+        mine, total = self.world.share(size), 0.0
+        for first in range(mine.start, mine.stop, self.settings.micro_batch_size or size):
+            part = slice(first, min(mine.stop, first + (self.settings.micro_batch_size or size)))
+            total += self._backward_part(examples, rows[part], noise[part], sigmas[part])
+        return self.world.sum(total)[0]
+
+    def _backward_part(self, examples: Encoded, rows: Tensor, noise: Tensor, sigmas: Tensor) -> float:
+        """Loss and gradients of a part of the batch."""
+        clean, condition = examples.batch(rows, self.policy.device)
+        noise, sigmas = noise.to(self.policy.device), sigmas.to(self.policy.device)
         noisy = self.policy.pin(interpolate(clean, noise, sigmas), condition)
         velocity = self.policy.velocity(noisy, sigmas, condition)
-        loss = flow_matching_loss(velocity, noise - clean, self.policy.free_mask).sum() / size
+        losses = flow_matching_loss(velocity, noise - clean, self.policy.free_mask)
+        loss = losses.sum() / self.settings.batch_size
         loss.backward()  # type: ignore[no-untyped-call]
-        return self.world.sum(float(loss.detach()))[0]
+        return float(loss.detach())
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:

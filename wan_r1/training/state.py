@@ -41,7 +41,7 @@ class TrainingState:
     seconds: float = 0.0
     "of training, over all sessions, at the last checkpoint"
     best: float = -1.0
-    "highest em of an evaluation"
+    "highest em of an evaluation; of a reward without verdicts, its highest value"
 
 
 def save_state(
@@ -99,14 +99,16 @@ def evaluate_average(
 ) -> dict[str, float]:
     """Numbers of the average of the weights as validation/*, and of the weights as validation_raw/* if asked.
 
-    The average is written to checkpoints/best if its em is the highest so far. All processes must call it.
+    The average is written to checkpoints/best if its em is the highest so far, or without verdicts the reward's value.
+    All processes must call it.
     """
     of_weights = evaluate(policy) if raw else {}
     with policy.weights(state.average):
         numbers = evaluate(policy)
-    if numbers.get("em", state.best) > state.best:
-        state.best, average = numbers["em"], gather_whole(state.average)
+    name = "em" if "em" in numbers else "value"
+    if numbers.get(name, state.best) > state.best:
+        state.best, average = numbers[name], gather_whole(state.average)
         if world.is_main:
-            write_checkpoint(run.checkpoints / "best", average, {"step": state.done, "em": state.best})
+            write_checkpoint(run.checkpoints / "best", average, {"step": state.done, name: state.best})
     logged = {f"validation/{name}": value for name, value in numbers.items()}
     return logged | {f"validation_raw/{name}": value for name, value in of_weights.items()}

@@ -47,6 +47,8 @@ class Algorithm(Protocol):
     "which weights draw the rollouts: those in training, or their running average"
     sampler: SamplerSettings
     "how rollouts are drawn"
+    kl_weight: float
+    "weight of the distance to the model before training; with 0 no copy of that model is kept"
 
     @property
     def off_policy(self) -> bool:

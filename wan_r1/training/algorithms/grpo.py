@@ -4,6 +4,7 @@ Flow-GRPO (arXiv 2505.05470) with the unbiased ratio of GRPO-Guard, Flow-CPS ste
 the advantage must come from the noise that the update sees (docs/training.md).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -56,20 +57,22 @@ class GRPO:
         """Gradients of one batch; every stochastic step is replayed once."""
         velocity = velocity_given(policy, batch.condition, self.sampler)
         steps = range(len(batch.trace.sde_steps))
-        total, clipped, distance = 0.0, 0.0, 0.0
+        total, sums = 0.0, defaultdict[str, float](float)
         for position in steps:
             step = replay(velocity, batch.trace, position)
             result = grpo_loss(step.ratio, batch.advantages, clip=self.clip)
             loss = result.loss
             if self.kl_weight:
                 reference = self._reference(policy, batch, position)
-                loss = loss + self.kl_weight * velocity_distance(step.velocity, reference, step.free)
+                moved = velocity_distance(step.velocity, reference, step.free)
+                loss = loss + self.kl_weight * moved
+                sums["reference_distance"] += float(moved.detach().sum()) / len(steps)
             loss = loss.sum() / (count * len(steps))
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-            clipped += float(result.clipped.float().mean(dim=0)) * len(batch.advantages) / len(steps)
-            distance += float((step.ratio.detach() - 1).abs().sum()) / len(steps)
-        return Gradient(loss=total, sums={"clipped": clipped, "ratio_distance": distance})
+            sums["clipped"] += float(result.clipped.float().mean(dim=0)) * len(batch.advantages) / len(steps)
+            sums["ratio_distance"] += float((step.ratio.detach() - 1).abs().sum()) / len(steps)
+        return Gradient(loss=total, sums=sums)
 
     @torch.no_grad()
     def _reference(self, policy: Policy, batch: Batch, position: int) -> Tensor:

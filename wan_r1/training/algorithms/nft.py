@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wan_r1.flow.loss import NFT_BETA, nft_loss, optimality
+from wan_r1.flow.loss import NFT_BETA, nft_loss, optimality, velocity_distance
 from wan_r1.flow.sample import draw_noise
 from wan_r1.flow.schedule import SamplerSettings, interpolate, shift_sigmas
 from wan_r1.policies.policy import Policy, velocity_given
@@ -31,6 +31,8 @@ class NFT:
     "advantage that counts as fully good"
     adaptive: bool = False
     "evens out the noise levels as the authors do"
+    kl_weight: float = 0.0
+    "weight of the mean squared distance to the reference model's velocity; 0 needs no reference"
     behaviour: Literal["trained", "average"] = "average"
     "which weights draw the rollouts; the average is the slowly following model of the paper"
     sampler: SamplerSettings = field(
@@ -70,7 +72,13 @@ class NFT:
             beta=self.beta,
             adaptive=self.adaptive,
         )
+        sums = {"velocity_moved": float((velocity.detach() - before).square().flatten(1).mean(dim=1).sum())}
+        if self.kl_weight:
+            with torch.no_grad(), policy.reference():
+                reference = velocity_of(noisy, sigmas)
+            distance = velocity_distance(velocity, reference, policy.free_mask)
+            loss = loss + self.kl_weight * distance
+            sums["reference_distance"] = float(distance.detach().sum())
         total = loss.sum() / count
         total.backward()  # type: ignore[no-untyped-call]
-        moved = (velocity.detach() - before).square().flatten(1).mean(dim=1).sum()
-        return Gradient(loss=float(total.detach()), sums={"velocity_moved": float(moved)})
+        return Gradient(loss=float(total.detach()), sums=sums)

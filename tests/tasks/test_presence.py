@@ -1,0 +1,44 @@
+"""Lost and doubled objects: how often and how long is too much."""
+
+import numpy as np
+import pytest
+
+from wan_r1.tasks.presence import doubled, first_lasting, lost
+
+
+def flags(text: str) -> np.ndarray:
+    return np.array([letter == "x" for letter in text])
+
+
+@pytest.mark.parametrize(
+    ("seen", "frame"),
+    [
+        ("xxxxxxxxxxxxxxxxx", None),
+        ("xx..xxxxxxxxxxxxx", None),  # a blink
+        ("xx..xxxxxxx.xxxxx", None),  # three frames of 17 in all
+        ("xx...xxxxxxxxxxxx", 2),
+        ("x.x.x.x.x.x.x.x.x", 1),
+        ("x..x..x..x..x..xx", 1),
+        ("xxxxxxxxxxxxxxxx.", 16),
+        (".................", 0),
+    ],
+)
+def test_a_long_gap_or_many_short_ones_lose_the_agent(seen: str, frame: int | None) -> None:
+    found = [violation.frame for violation in lost(flags(seen))]
+    assert found == ([] if frame is None else [frame])
+
+
+def test_a_short_video_may_blink_too() -> None:
+    assert list(lost(flags("xx.xx"))) == []
+    assert [violation.frame for violation in lost(flags("x.x.x.x.x"))] == [1]
+
+
+def test_a_flag_lasts_in_a_run_or_by_its_share() -> None:
+    assert first_lasting(flags("..xx.............xx.."), 3) is None
+    assert first_lasting(flags("..xxx................"), 3) == 2
+    assert first_lasting(flags("..x..x..x..x..x......"), 3) == 2
+
+
+def test_a_ghost_of_one_frame_is_forgiven_and_two_are_an_extra_agent() -> None:
+    assert list(doubled(np.array([1, 1, 2, 1, 1]))) == []
+    assert [violation.frame for violation in doubled(np.array([1, 2, 2, 1, 1]))] == [1]
