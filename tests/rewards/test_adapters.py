@@ -150,3 +150,11 @@ def test_what_names_no_task_is_refused() -> None:
         FlowGRPOReward()([SOLVED], ["a"], [{"prompt": "a"}])
     with pytest.raises(ConfigError, match="1 tasks but 2 videos"):
         TRLReward()(completions=[SOLVED, STILL], task=TEXTS[:1])
+
+
+def test_a_message_of_parts_holds_the_video_and_a_list_of_unequal_frames_none():
+    video = np.zeros((5, 8, 8, 3), np.uint8)
+    assert as_video([{"type": "text", "text": "walk"}, {"type": "video", "video": video}]).shape == (5, 8, 8, 3)
+    for wrong in ([], [np.zeros((8, 8, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]):
+        with pytest.raises(VideoError):
+            as_video(wrong)

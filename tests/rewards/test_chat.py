@@ -13,6 +13,7 @@ from wan_r1.errors import ConfigError, RewardServerError
 from wan_r1.rewards.chat import ChatServer, retry_after
 from wan_r1.rewards.vlm import read_score
 
+FAR = "Wed, 21 Oct 2026 07:28:00 +99999999999999999"
 KEY = "sk-very-secret-0123456789"
 QUESTION = {"messages": [{"role": "user", "content": "how good?"}]}
 
@@ -132,7 +133,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
     assert retry_after("7", now) == 7
     assert retry_after(format_datetime(now + timedelta(seconds=90), usegmt=True), now) == 90
     assert retry_after(format_datetime(now - timedelta(seconds=90), usegmt=True), now) == 0
-    assert [retry_after(text, now) for text in (None, "", "soon", "-3", "nan", "9" * 400)] == [0] * 6
+    assert [retry_after(text, now) for text in (None, "", "soon", "-3", "nan", "9" * 400, FAR)] == [0] * 7
 
 
 def test_the_key_is_sent_and_shows_nowhere(monkeypatch) -> None:
@@ -147,6 +148,21 @@ def test_the_key_is_sent_and_shows_nowhere(monkeypatch) -> None:
     server = ChatServer(base_url="http://localhost/v1", model="judge")
     assert KEY.encode() not in pickle.dumps(server)
     assert KEY not in repr(server)
+
+
+def test_a_key_that_comes_back_escaped_shows_nowhere(monkeypatch) -> None:
+    key = "sk-secret/ABC+def"
+    monkeypatch.setenv("WAN_R1_VLM_KEY", key)
+    escaped = key.replace("/", "\\/")
+    for fault in (refuse(401, escaped.encode()), refuse(401, b"sk-secret%2FABC%2Bdef")):
+        with chat_server(fault) as server, pytest.raises(RewardServerError) as caught:
+            ask(server)
+        assert "ABC" not in str(caught.value)
+    said = reply("7").replace(b'"7"', f'"score: 7 {escaped}"'.encode())
+    with chat_server(garbage(said)) as server:
+        found = ChatServer(base_url=server.url, model="judge").ask(QUESTION, lambda text: 7.0)
+    assert "ABC" not in found.text
+    assert "(key)" in found.text
 
 
 def test_without_a_key_none_is_sent(monkeypatch) -> None:
@@ -186,6 +202,9 @@ def test_address_and_model_come_from_the_environment_if_the_recipe_names_none(mo
         {"base_url": "ftp://host/v1"},
         {"base_url": "http://host:99999999/v1"},
         {"base_url": "http://host/v1\r\nX: 1"},
+        {"base_url": "http://a..b/v1"},
+        {"base_url": f"http://{'a' * 70}/v1"},
+        {"base_url": "http://host/\u00fc/v1"},
         {"key_variable": KEY},
         {"tries": 0},
         {"timeout_s": 0.0},

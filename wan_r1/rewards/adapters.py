@@ -77,12 +77,19 @@ def as_video(shown: Any) -> Video:
     """Video [T, H, W, 3] uint8 of what trainers hand over.
 
     Arrays or torch tensors [T, H, W, 3], [T, 3, H, W] or [3, T, H, W], with or without a batch of one before; uint8, or
-    floats in [0, 1], where what is not finite becomes black; a list of frames (PIL pictures, arrays); a path of a file.
+    floats in [0, 1], where what is not finite becomes black; a list of frames (PIL pictures, arrays); a path of a file;
+    a message of parts, of which the first of type video counts.
     """
     if isinstance(shown, str | Path):
         return read_video(shown)
     if isinstance(shown, list | tuple):
-        shown = np.stack([np.asarray(_on_cpu(frame)) for frame in shown])
+        named = [part["video"] for part in shown if isinstance(part, dict) and part.get("type") == "video"]
+        if named:  # a message of several parts, as TRL has them
+            return as_video(named[0])
+        try:
+            shown = np.stack([np.asarray(_on_cpu(frame)) for frame in shown])
+        except ValueError as error:
+            raise VideoError(f"video: a list of frames must hold at least one, all of one size ({error})") from error
     video = np.asarray(_on_cpu(shown))
     if video.ndim == 5 and len(video) == 1:
         video = video[0]

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from wan_r1.errors import ConfigError, RewardServerError
 
@@ -149,10 +149,11 @@ def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         named = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        named = bool(named and parts.path.isascii() and (parts.hostname or "").encode("idna"))
     except ValueError:
         named = False
     # A URL is named in errors and saved with the recipe, so nothing secret may be in it.
-    if not named or "@" in url or "?" in url or "#" in url or not url.isprintable() or " " in url:
+    if not named or "%" in url or "@" in url or "?" in url or "#" in url or not url.isprintable() or " " in url:
         raise ConfigError(
             "base_url: must be http://HOST[:PORT]/... or https://..., without user, password, query or fragment; "
             "a key belongs into the environment"
@@ -161,8 +162,7 @@ def _check_url(url: str) -> None:
 
 def _try(url: str, body: bytes, key: str | None, timeout_s: float, understand: Callable[[str], float]) -> Answer:
     status, headers, data = _post(url, body, key, timeout_s)
-    if key:
-        data = data.replace(key.encode(), b"(key)")  # before anything is cut off, or the head of the key could stay
+    data = _masked(data, key)  # before anything is cut off, or the head of the key could stay
     if status != 200:
         passing = status >= 500 or status in PASSING
         text = " ".join(data.decode("utf-8", "replace").split())
@@ -170,6 +170,7 @@ def _try(url: str, body: bytes, key: str | None, timeout_s: float, understand: C
         asked = f", asks to wait {wait_s:g} s" if wait_s else ""
         raise _FailureError(f"HTTP {status}{asked}: {text[:MAX_REASON]}", passing=passing, wait_s=wait_s)
     text, prompt_tokens, completion_tokens = _content(data)
+    text = text.replace(key or "\0", "(key)")
     try:
         value = understand(text)
     except ValueError as error:
@@ -177,6 +178,16 @@ def _try(url: str, body: bytes, key: str | None, timeout_s: float, understand: C
     return Answer(
         value=value, text=text, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, seconds=0.0, tries=0
     )
+
+
+def _masked(data: bytes, key: str | None) -> bytes:
+    """The reply without the key, as it is or as JSON and URLs write it."""
+    if not key:
+        return data
+    escaped = json.dumps(key)[1:-1]
+    for form in (key, escaped, escaped.replace("/", "\\/"), quote(key, safe=""), quote(key), quote_plus(key)):
+        data = data.replace(form.encode(), b"(key)")
+    return data
 
 
 def _post(url: str, body: bytes, key: str | None, timeout_s: float) -> tuple[int, Message, bytes]:
@@ -249,6 +260,6 @@ def retry_after(header: str | None, now: datetime) -> float:
         return float(header)
     try:
         then = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+        return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now.timestamp())
+    except (ValueError, OverflowError):
         return 0.0
-    return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now.timestamp())

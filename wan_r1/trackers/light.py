@@ -17,6 +17,9 @@ MAX_OFFSET = 48.0
 LOST = 24.0
 """Grey levels from which it does not matter how far a tile is off: it shows something else."""
 
+LEAST_CONTRAST = 5.0
+"""Standard deviation of the visible tiles, in grey levels of all channels, below which they have no contrast."""
+
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -61,13 +64,16 @@ def fit_light(tiles: Floats, reference: Floats) -> tuple[Floats, Floats]:
 def contrast_of(tiles: Floats, reference: Floats, visible: NDArray[np.bool_]) -> Floats:
     """How much of the contrast between the visible tiles of `reference` each frame shows [n]: a slope.
 
-    1 for the picture itself, whatever the offset of each channel; about 0 where nothing of it is left.
+    1 for the picture itself, whatever the offset of each channel; about 0 where nothing of it is left. 1 also where the
+    visible tiles differ by less than LEAST_CONTRAST, so that there is nothing to lose.
     tiles: [n, r, c, 3]; reference: [r, c, 3]; visible: [n, r, c].
     """
     weight = visible.reshape(len(tiles), 1, -1).astype(np.float32)
     y, x = _by_channel(tiles), _by_channel(reference[None])
     x = (x - (weight * x).sum(axis=2, keepdims=True) / np.maximum(weight.sum(axis=2, keepdims=True), 1)) * weight
-    return np.asarray((y * x).sum(axis=(1, 2)) / np.maximum((x * x).sum(axis=(1, 2)), 1), dtype=np.float32)
+    spread = (x * x).sum(axis=(1, 2))
+    shown = spread > LEAST_CONTRAST**2 * weight.sum(axis=(1, 2))
+    return np.where(shown, (y * x).sum(axis=(1, 2)) / np.maximum(spread, 1), 1).astype(np.float32)
 
 
 def relight(frame: Picture, light: Floats) -> Picture:

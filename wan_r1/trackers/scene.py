@@ -118,7 +118,8 @@ class Scene:
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r,
     c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
     height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
-    that look alike; alike: the same names -> names of all objects that look like it; goals: the small ones (goals.py).
+    that look alike; alike: the same names -> names of all objects that look like it; ground [r, c]: tiles beside the
+    goals; goals: the small ones (goals.py).
     """
 
     factor: int
@@ -130,6 +131,7 @@ class Scene:
     tile_tolerance: Floats
     templates: dict[str, Template]
     alike: dict[str, tuple[str, ...]]
+    ground: NDArray[np.bool_]
     goals: tuple[SmallGoal | None, ...]
 
 
@@ -162,8 +164,20 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
         alike=alike,
+        ground=_beside_goals(task, tiles.shape[:2]),
         goals=small_goals(task, background, size),
     )
+
+
+def _beside_goals(task: Task, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tiles [r, c] that show no part of a goal."""
+    rows, cols = shape
+    free = np.ones((rows, cols), bool)
+    for box in task.goals:
+        down = slice(max(0, int(box.y * rows)), int(np.ceil((box.y + box.height) * rows)))
+        right = slice(max(0, int(box.x * cols)), int(np.ceil((box.x + box.width) * cols)))
+        free[down, right] = False
+    return free
 
 
 def _alike(task: Task) -> dict[str, tuple[str, ...]]:

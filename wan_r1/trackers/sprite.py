@@ -132,7 +132,7 @@ class SpriteTracker:
             goals[index] = [goal_change(lit, goal, where) for goal in scene.goals]
             found.append(instances)
             faint.append(fainter)
-        contrast = contrast_of(tiles, scene.tiles, np.isfinite(changes))
+        contrast = contrast_of(tiles, scene.tiles, np.isfinite(changes) & scene.ground)
         return found, faint, changes.astype(np.float32), goals, light.astype(np.float32), contrast
 
     def _is_clear(self, candidate: Candidate) -> bool:
