@@ -1,11 +1,13 @@
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from wan_r1.distributed import World
 from wan_r1.errors import ConfigError, DatasetError, VideoError
 from wan_r1.policies.tiny import TinySpec, build_tiny
 from wan_r1.policies.wan import WanConfig
@@ -248,3 +250,22 @@ def test_each_family_may_have_a_chance_of_wrong_turns_of_its_own() -> None:
     same = [np.array_equal(one, other) for one, other in zip(right, shown, strict=True)]
     assert all(same[1::2])
     assert not all(same[::2])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour(World):
+    """A world whose other process lacks the cache; it counts how often it is asked."""
+
+    asked: list[bool]
+
+    def any(self, flag: bool) -> bool:
+        self.asked.append(flag)
+        return True
+
+
+def test_every_process_asks_whether_all_have_the_cache_and_encodes_if_one_has_not(load_tiny, maze_source, tmp_path):
+    policy, asked, second = load_tiny(), [], Progress()
+    encode_examples(policy, maze_source, 4, tmp_path, Progress(), world=Neighbour(asked=asked))
+    encode_examples(policy, maze_source, 4, tmp_path, second, world=Neighbour(asked=asked))
+    assert asked == [True, False]
+    assert second.calls

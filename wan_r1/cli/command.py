@@ -12,10 +12,10 @@ __all__ = [
     "SAID_NO",
     "WRONG_INPUT",
     "Command",
+    "above_zero",
     "add_json_option",
     "at_least",
     "examples_text",
-    "finite",
     "positive",
 ]
 
@@ -73,7 +73,7 @@ positive = at_least(1)
 """Type of an option: a whole number of at least 1."""
 
 
-def finite(text: str) -> float:
+def above_zero(text: str) -> float:
     """Type of an option: a number above 0."""
     try:
         number = float(text)

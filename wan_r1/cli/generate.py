@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wan_r1.cli.command import DONE, Command, add_json_option, at_least, finite, positive
+from wan_r1.cli.command import DONE, Command, above_zero, add_json_option, at_least, positive
 from wan_r1.cli.console import print_json, print_rows, say
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-samples", metavar="K", type=positive, default=1, help="videos to make")
     parser.add_argument("--seed", metavar="S", type=at_least(0), default=0, help="seed of the noise")
     parser.add_argument("--steps", metavar="N", type=positive, help="sampler steps (default: of evaluations)")
-    parser.add_argument("--guidance", metavar="G", type=finite, default=1.0, help="classifier-free guidance; 1 is off")
+    parser.add_argument("--guidance", metavar="G", type=above_zero, default=1.0, help="guidance scale; 1 is off")
     parser.add_argument("--frames", metavar="T", type=positive, default=17, help="frames of the video, 4n + 1")
     parser.add_argument("--height", metavar="PX", type=positive, default=80, help="height of the video")
     parser.add_argument("--width", metavar="PX", type=positive, default=80, help="width of the video")

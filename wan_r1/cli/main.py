@@ -90,11 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(arguments)
     try:
         return COMMANDS[args.command].run(args)
-    except WanR1Error as error:
-        if os.environ.get("WAN_R1_DEBUG"):
-            raise
-        say(f"wan-r1: error: {' '.join(str(error).split())}")
-        return WRONG_INPUT
     except KeyboardInterrupt:
         say("wan-r1: interrupted")
         return INTERRUPTED
@@ -102,10 +97,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (head, say) has left; Python would complain once more when it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
-    except OSError as error:
+    except (WanR1Error, OSError) as error:
         if os.environ.get("WAN_R1_DEBUG"):
             raise
-        say(f"wan-r1: error: {error.filename or 'standard output'}: {error.strerror or error}")
+        text = str(error)
+        if isinstance(error, OSError):
+            text = f"{error.filename or 'standard output'}: {error.strerror or error}"
+        say(f"wan-r1: error: {' '.join(text.split())}")
         return WRONG_INPUT
     except Exception:
         traceback.print_exc()

@@ -182,7 +182,8 @@ def encode_examples(
     total = num_examples if rows is None else len(rows)
     key = _fingerprint(policy, source, rows, total)
     stored = _read_cache(cache, key)
-    if stored is None or world.any(stored is None):  # a disk of one machine may hold what another's does not
+    lacking = world.any(stored is None)  # a disk of one machine may hold what another's does not; all must ask
+    if stored is None or lacking:
         stored = _encode_all(policy, source, rows, total, progress, batch_size, world)
         if world.is_main:
             _write_cache(cache, key, stored)
