@@ -1,12 +1,13 @@
 """`wan-r1 demo` writes its run folder anew and removes nothing else; its recipes judge fairly."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from wan_r1.cli.main import main
 from wan_r1.config import load
-from wan_r1.runs import RunFolder
+from wan_r1.runs import RunFolder, write_json
 
 ASSETS = Path(__file__).parent.parent.parent / "wan_r1" / "assets"
 
@@ -41,11 +42,64 @@ def test_the_demo_judges_on_at_least_256_mazes():
     assert load(ASSETS / "demo.toml", RLRecipe).test.num_tasks >= 256
 
 
-def test_a_machine_with_a_gpu_runs_one_process_on_it(tmp_path, monkeypatch):
+@pytest.fixture
+def launched(monkeypatch):
+    """What the demo starts, without starting it."""
+    commands = []
+
+    def run(command, **options):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("wan_r1.cli.demo.subprocess.run", run)
+    return commands
+
+
+def test_a_machine_with_a_gpu_runs_one_process_on_it(tmp_path, monkeypatch, launched):
     import torch
 
-    ran = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("wan_r1.cli.rl.run_recipe", lambda recipe, as_json: ran.append(recipe) or 0)
     assert main(["demo", "--quick", "--out", str(tmp_path / "run")]) == 0
-    assert [recipe.run for recipe in ran] == [str(tmp_path / "run")]
+    assert [command[1:4] for command in launched] == [["-m", "wan_r1", "rl"]]
+
+
+def test_navigation_imitates_first_and_learns_by_reward_from_there(tmp_path, launched):
+    out = tmp_path / "run"
+    assert main(["demo", "--family", "navigation", "--out", str(out), "--seed", "3"]) == 0
+    sft, rl = launched
+    assert f"run='{out}/sft'" in sft
+    assert "sft.seed=3" in sft
+    assert sft[sft.index("wan_r1") + 1] == "sft"
+    assert f"policy.path='{out}/sft/model'" in rl
+    assert f"run='{out}'" in rl
+    assert "rl.seed=3" in rl
+
+
+def test_a_stage_that_fails_ends_the_demo(tmp_path, monkeypatch):
+    commands = []
+
+    def run(command, **options):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr("wan_r1.cli.demo.subprocess.run", run)
+    assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 3
+    assert len(commands) == 1
+
+
+def test_a_demo_that_was_stopped_in_its_first_stage_is_written_anew(tmp_path, launched):
+    run = RunFolder(tmp_path / "run" / "sft")
+    run.path.mkdir(parents=True)
+    write_json(run.provenance, {"command": ["wan-r1", "sft", "somewhere/demo_rooms_sft.toml"]})
+    assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 0
+    assert not run.path.exists()
+
+
+def test_rooms_are_judged_as_mazes_are():
+    from wan_r1.cli.recipe import RLRecipe
+
+    recipe = load(ASSETS / "demo_rooms.toml", RLRecipe)
+    assert recipe.test.source.settings["split"] == "test"
+    assert recipe.test.num_tasks >= 128
+    assert recipe.test.sampler.stochastic_steps == recipe.validation.sampler.stochastic_steps
+    assert recipe.reward.pose_weight == 0.0

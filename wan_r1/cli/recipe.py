@@ -21,8 +21,9 @@ from wan_r1.training.sft import SFTSettings
 
 __all__ = ["SHIPPED", "EvaluationSettings", "RLRecipe", "SFTRecipe", "load_any", "load_recipe", "shipped_folder"]
 
-SHIPPED = ("wan-tiny", "wan-tiny-games")
-"""As `policy.path`: the small models that come with the library; the first knows mazes, the second all five games."""
+SHIPPED = ("wan-tiny", "wan-tiny-games", "wan-tiny-rooms")
+"""As `policy.path`: the small models that come with the library. The first knows mazes, the second all five games; the
+third has an autoencoder and words for walks through rooms, and the transformer of the second: it must learn to walk."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
