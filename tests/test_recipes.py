@@ -16,7 +16,7 @@ SPLITS = {"validation": "validation", "test": "test"}
 def schema_of(path):
     from wan_r1.cli.recipe import RLRecipe, SFTRecipe
 
-    return SFTRecipe if path.parent.name == "sft" else RLRecipe
+    return SFTRecipe if "[sft]" in path.read_text() else RLRecipe
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
