@@ -41,7 +41,7 @@ def main() -> None:
     for level in LEVELS:
         family = make_family("navigation", level=level, split="test", size=SIZE_PX)
         for index in range(args.num):
-            task = family.generate(task_seed(31, index))
+            task = family.generate(task_seed(37, index))
             with tempfile.TemporaryDirectory() as folder:
                 write_video(Path(folder) / "a.mp4", family.render(task, task.solution, NUM_FRAMES, SIZE_PX))
                 video = read_video(Path(folder) / "a.mp4")

@@ -21,7 +21,12 @@ from wan_r1.video import resize_video
 __all__ = ["VisualOdometry"]
 
 MIN_POINTS = 12
-"""Fewer points in space than this do not give a pose."""
+"""Fewer points in space than this are no beginning."""
+MIN_LOCATED, MIN_SHARE = 5, 0.4
+"""A frame's pose counts if so many points, and this share of them, are where they should be: a camera that is known to
+be level at its height has three unknowns left."""
+WIDTHS = (16.0, 4.0, 1.0)
+"""Of the noise that a pose is searched with, in STD_PX, in turn: wide ones find poses far from the guess."""
 MIN_ANGLE = np.radians(1.0)
 """Least angle between the rays of two frames from which a point is placed."""
 MAX_ERROR_PX = 2.0
@@ -146,6 +151,9 @@ def _solve(places: Floats, focal: float) -> tuple[Floats, NDArray[np.bool_]] | N
         if not found[frame]:
             pose = _locate(places[frame], points, poses[max(frame - 1, FIRST)], focal)
             if pose is None and frame != ANCHOR:
+                poses, points = _adjusted(places, points, poses, found, focal, (2,))
+                pose = _locate(places[frame], points, poses[frame - 1], focal)
+            if pose is None and frame != ANCHOR:
                 break
             if pose is not None:
                 poses[frame], found[frame] = pose, True
@@ -237,14 +245,16 @@ def _triangulate(a: Floats, b: Floats, pose_a: Floats, pose_b: Floats, focal: fl
 def _locate(places: Floats, points: Floats, guess: Floats, focal: float) -> Floats | None:
     """Pose of a frame from points that it sees."""
     known = np.flatnonzero(np.isfinite(places[:, 0]) & np.isfinite(points[:, 0]))
-    if len(known) < MIN_POINTS:
+    if len(known) < MIN_LOCATED:
         return None
-    pose = locate(guess, points[known], places[known], STD_PX / focal)
-    if not np.isfinite(pose).all():
-        return None
+    pose = guess
+    for width in WIDTHS:
+        pose = locate(pose, points[known], places[known], width * STD_PX / focal)
+        if not np.isfinite(pose).all():
+            return None
     seen = Sightings(frame=np.zeros(len(known), np.int64), point=known, place=places[known])
     error = np.hypot(*(project_points(pose[None], points, seen)[0] - seen.place).T)
-    return pose if (error < MAX_ERROR_PX / focal).sum() >= max(MIN_POINTS, 0.4 * len(known)) else None
+    return pose if (error < MAX_ERROR_PX / focal).sum() >= max(MIN_LOCATED, MIN_SHARE * len(known)) else None
 
 
 def _place_more(
@@ -303,6 +313,6 @@ def _explained(
         known = np.flatnonzero(np.isfinite(places[frame, :, 0]) & np.isfinite(points[:, 0]))
         seen = Sightings(frame=np.zeros(len(known), np.int64), point=known, place=places[frame, known])
         error = np.hypot(*(project_points(poses[frame : frame + 1], points, seen)[0] - seen.place).T)
-        good[frame] = len(known) >= MIN_POINTS // 2 and float(np.median(error)) < MAX_ERROR_PX / focal
+        good[frame] = len(known) >= MIN_LOCATED and float(np.median(error)) < MAX_ERROR_PX / focal
     good[FIRST:] = np.logical_and.accumulate(good[FIRST:])
     return good
