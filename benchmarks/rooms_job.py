@@ -18,7 +18,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from games_job import CONTROL, MINUTES
+from games_job import CONTROL
 from main_job import RESULTS, ROOT, fill, interval, wan_r1
 from record import at_once, curves, read_record, write_record
 
@@ -32,6 +32,8 @@ START = RUNS / "imitation"
 PAGE = ROOT / "docs" / "navigation.md"
 RECIPES = {"rl": "recipes/rl/navigation_tiny.toml", "sft": "recipes/sft/navigation_tiny.toml"}
 KINDS = {"rl": "SFT, then RL", "sft": "SFT continued", "shuffled": "RL, shuffled rewards"}
+MINUTES = "max_minutes=15"
+"""Of training, for RL and for its control."""
 NUM_ROOMS = 256
 
 

@@ -58,8 +58,9 @@ class VideoEntry:
 
     name: unique in the run. group: one of GROUPS. task: name of the task, equal for the videos that are shown side by
     side. file: name inside videos/. value in [0, 1] and parts: the reward. verdict: the fields of Verdict as plain
-    values, or None. track: one [x, y] per frame in image units, None where the agent was not seen; solution: the path
-    that should be walked. fps: frames per second of the file.
+    values, or None. track: one [x, y] per frame, None where the agent was not seen; solution: the path that should be
+    walked; unit: "image" or, for the camera of a first-person video, "metre" (x forward, y left). fps: frames per
+    second of the file.
     """
 
     name: str
@@ -72,6 +73,7 @@ class VideoEntry:
     track: list[list[float] | None]
     solution: list[list[float]]
     fps: int
+    unit: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,12 @@ class RunFolder:
         score: Score,
         track: NDArray[np.float32] | None = None,
         solution: NDArray[np.float32] | None = None,
+        unit: str = "image",
         fps: int = 8,
     ) -> VideoEntry:
         """Save video [T, H, W, 3] uint8 in videos/ and add it to index.json; the same group and task is replaced.
 
-        `track` [T, 2] (NaN where not seen) and `solution` [N, 2] are points in image units.
+        `track` [T, 2] (NaN where not seen) and `solution` [N, 2] are points in the unit, "image" or "metre".
         """
         if group not in GROUPS:
             raise ConfigError(f'group "{group}": expected one of {", ".join(GROUPS)}')
@@ -201,6 +204,7 @@ class RunFolder:
             track=[] if track is None else _points(track),
             solution=[] if solution is None else [point for point in _points(solution) if point is not None],
             fps=fps,
+            unit=unit,
         )
         make_folder(self.videos)
         write_bytes(self.videos / entry.file, encode_video(video, fps=fps))

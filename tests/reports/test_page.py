@@ -5,6 +5,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from fake_run import NUM_TASKS, write_run
 
@@ -12,6 +13,7 @@ from wan_r1.errors import CheckpointError
 from wan_r1.reports.facts import read_facts
 from wan_r1.reports.page import render_page, write_page
 from wan_r1.runs import RunFolder, write_json
+from wan_r1.types import Score
 from wan_r1.video import read_video
 
 VOID = {"meta", "br", "img", "input"}
@@ -167,3 +169,48 @@ def test_a_first_person_run_is_about_the_overall_score_in_its_own_units(tmp_path
     assert "0.620" in text
     assert "62.000" in text
     assert "None" not in text
+
+
+def test_first_person_videos_come_with_their_ways_from_above(tmp_path):
+    run = RunFolder(tmp_path / "walks")
+    run.start("[rl]\nseed = 1\n")
+    video = np.zeros((5, 16, 16, 3), np.uint8)
+    reference = np.stack([np.linspace(0, 1, 9), np.zeros(9)], axis=1).astype(np.float32)
+    for group, share in (("before", 0.5), ("after", 1.0)):
+        track = reference[np.linspace(0, 8, 5).astype(int)] * share
+        track[2] = np.nan  # a frame without a pose is a gap
+        run.add_video(
+            video,
+            group=group,
+            task="000",
+            score=Score(value=share, parts={}),
+            track=track,
+            solution=reference,
+            unit="metre",
+        )
+    text = render_page([run])
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert text.count("From above") == 1
+    assert checker.tags.count("svg") == 1
+    assert "is shown from above" in text
+    assert "a shortest solution" not in text
+
+
+def test_ways_that_could_not_be_read_are_left_out(tmp_path):
+    run = RunFolder(tmp_path / "walks")
+    run.start("[rl]\nseed = 1\n")
+    video, reference = np.zeros((5, 16, 16, 3), np.uint8), np.asarray([[0, 0], [1, 0]], np.float32)
+    for group in ("before", "after"):
+        lost = np.full((5, 2), np.nan, np.float32)
+        run.add_video(
+            video,
+            group=group,
+            task="000",
+            score=Score(value=0.0, parts={}),
+            track=lost,
+            solution=reference,
+            unit="metre",
+        )
+    assert "From above" in render_page([run])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.cli.console import print_rows
 from wan_r1.evaluation.evaluate import Evaluation
 from wan_r1.evaluation.games import GAME_NUMBERS
-from wan_r1.evaluation.walks import WALK_NUMBERS
+from wan_r1.evaluation.walks import WALK_NUMBERS, camera_path
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.metrics.statistics import Interval, mean_interval, paired_difference, proportion
 from wan_r1.rollout import Rollout
@@ -141,14 +141,23 @@ def plain_sampler(sampler: SamplerSettings) -> dict[str, Any]:
 
 
 def save_videos(run: RunFolder, group: str, rollouts: Sequence[Rollout]) -> None:
-    """Keep these videos for the report, each with the agent's track and a shortest solution."""
+    """Keep these videos for the report, each with the agent's or the camera's track and a shortest solution."""
     tracker = SpriteTracker()
     for index, rollout in enumerate(rollouts):
         task = rollout.task
-        solution = task.solution.points if task.solution.unit == "image" else None
-        track = tracker(rollout.video, task).points[0] if task.objects else None
+        track, solution = None, None
+        if task.solution.unit == "metre":
+            track, solution = camera_path(task, rollout.video), task.solution.points
+        elif task.objects:
+            track, solution = tracker(rollout.video, task).points[0], task.solution.points
         run.add_video(
-            rollout.video, group=group, task=f"{index:03d}", score=rollout.score, track=track, solution=solution
+            rollout.video,
+            group=group,
+            task=f"{index:03d}",
+            score=rollout.score,
+            track=track,
+            solution=solution,
+            unit=task.solution.unit,
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wan_r1.reports.facts import RunFacts, read_facts
 from wan_r1.reports.figures import figures
 from wan_r1.reports.overlay import SOLUTION_RGB, TRACK_RGB, draw_line, draw_track, enlarge
+from wan_r1.reports.path_plots import ways_from_above
 from wan_r1.reports.style import SCRIPT, STYLE
 from wan_r1.reports.tables import cards, comparison_table, result_table, violation_table
 from wan_r1.runs import RunFolder, VideoEntry, write_text
@@ -86,15 +87,28 @@ def _pairs_section(facts: RunFacts) -> str:
     shown = tasks[:MAX_PAIRS]
     pairs = "".join(
         f'<div class="pair"><h3>Task {escape(task)}</h3><div class="sides">'
-        f"{_film(facts, before[task], 'Before')}{_film(facts, after[task], 'After')}</div></div>"
+        f"{_film(facts, before[task], 'Before')}{_film(facts, after[task], 'After')}"
+        f"{_from_above(before[task], after[task])}</div></div>"
         for task in shown
     )
+    legend = (
+        "The way of the camera, as it was read from the videos, is shown from above."
+        if before[shown[0]].unit == "metre"
+        else f"{_swatch(TRACK_RGB)} what the tracker read from the video; {_swatch(SOLUTION_RGB)} a shortest solution."
+    )
     return (
-        f"<h2>Before and after</h2><p>{len(shown)} of {len(tasks)} recorded tasks, repaired ones first. "
-        f"{_swatch(TRACK_RGB)} what the tracker read from the video; {_swatch(SOLUTION_RGB)} a shortest solution. "
+        f"<h2>Before and after</h2><p>{len(shown)} of {len(tasks)} recorded tasks, repaired ones first. {legend} "
         "Click a video to pause both.</p>"
         f'<div class="pairs">{pairs}</div>'
     )
+
+
+def _from_above(before: VideoEntry, after: VideoEntry) -> str:
+    """The ways of both videos and the reference from above, for first-person tasks."""
+    if before.unit != "metre":
+        return ""
+    ways = {entry.group: _track(entry) for entry in (before, after) if any(point is not None for point in entry.track)}
+    return f'<figure class="above">{ways_from_above(np.array(before.solution), ways)}</figure>'
 
 
 def _failures_section(facts: RunFacts) -> str:
@@ -134,9 +148,9 @@ def _film(facts: RunFacts, entry: VideoEntry, side: str) -> str:
 
 def _film_bytes(path: Path, entry: VideoEntry) -> bytes:
     film = enlarge(read_video(path), VIDEO_PX)
-    if entry.solution:
+    if entry.solution and entry.unit == "image":
         film = draw_line(film, np.array(entry.solution, dtype=np.float32))
-    if entry.track:
+    if entry.track and entry.unit == "image":
         film = draw_track(film, _track(entry))
     # The last frame stays for a while, so that the end of the loop can be seen.
     film = np.concatenate([film, film[-1:].repeat(entry.fps, axis=0)])

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.reports.plots import SERIES
+from wan_r1.reports.plots import AFTER, BEFORE, INK, SERIES, svg_text
 
-__all__ = ["plot_paths"]
+__all__ = ["plot_paths", "ways_from_above"]
 
 REFERENCE = "#1c2430"
 SIZE_INCH = 4.2
+SMALL_INCH = 3.0
 MARGIN_M = 0.4
 
 Points = NDArray[np.floating[Any]]
@@ -26,21 +27,41 @@ def plot_paths(file: str | Path, title: str, reference: Points, ways: Mapping[st
     figure = Figure(figsize=(SIZE_INCH, SIZE_INCH), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(-reference[:, 1], reference[:, 0], color=REFERENCE, linewidth=5, alpha=0.25, label="reference")
-    axes.plot(-reference[-1, 1], reference[-1, 0], "*", color=REFERENCE, markersize=13)
-    for index, (name, points) in enumerate(ways.items()):
-        color = SERIES[index % len(SERIES)]
-        axes.plot(-points[:, 1], points[:, 0], "o-", color=color, linewidth=1.6, markersize=4, label=name)
-    everything = np.concatenate([reference, *ways.values()])
-    low, high = everything.min(axis=0) - MARGIN_M, everything.max(axis=0) + MARGIN_M
-    half = float((high - low).max()) / 2
-    middle = (low + high) / 2
-    axes.set_xlim(-middle[1] - half, -middle[1] + half)
-    axes.set_ylim(middle[0] - half, middle[0] + half)
-    axes.set_aspect("equal")
+    colors = {name: SERIES[index % len(SERIES)] for index, name in enumerate(ways)}
+    _draw(axes, reference, ways, colors, REFERENCE)
     axes.set_title(title, fontsize=9)
     axes.set_xlabel("right, m")
     axes.set_ylabel("forward, m")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, framealpha=0.85)
     figure.savefig(file)
+
+
+def ways_from_above(reference: Points, ways: Mapping[str, Points]) -> str:
+    """SVG text of a reference [M, 2] and the ways of "before" and "after" [N, 2], in metres, for a page of a run."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(SMALL_INCH, SMALL_INCH), layout="constrained")
+    axes = figure.add_subplot()
+    _draw(axes, reference, ways, {"before": BEFORE, "after": AFTER}, INK)
+    axes.set_title("From above, m", loc="left", fontsize=10, color=INK)
+    axes.grid(color=INK, alpha=0.12, linewidth=0.8)
+    axes.spines[:].set_color(INK)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.patch.set_visible(False)
+    return svg_text(figure, axes)
+
+
+def _draw(axes: Any, reference: Points, ways: Mapping[str, Points], colors: Mapping[str, str], ink: str) -> None:
+    """The reference, wide, with a star at its end, and the ways; equal axes around all of them."""
+    axes.plot(-reference[:, 1], reference[:, 0], color=ink, linewidth=5, alpha=0.25, label="reference")
+    axes.plot(-reference[-1, 1], reference[-1, 0], "*", color=ink, markersize=13)
+    for name, points in ways.items():
+        axes.plot(-points[:, 1], points[:, 0], "o-", color=colors[name], linewidth=1.6, markersize=4, label=name)
+    everything = np.concatenate([reference, *ways.values()])
+    low, high = np.nanmin(everything, axis=0) - MARGIN_M, np.nanmax(everything, axis=0) + MARGIN_M
+    half = float((high - low).max()) / 2
+    middle = (low + high) / 2
+    axes.set_xlim(-middle[1] - half, -middle[1] + half)
+    axes.set_ylim(middle[0] - half, middle[0] + half)
+    axes.set_aspect("equal")

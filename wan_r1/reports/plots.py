@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["metric_curves", "pass_at_k", "phase_times", "reward_curve", "reward_parts", "success_curve"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "INK",
+    "SERIES",
+    "metric_curves",
+    "pass_at_k",
+    "phase_times",
+    "reward_curve",
+    "reward_parts",
+    "success_curve",
+    "svg_text",
+]
 
 BEFORE = "#8792a8"
 AFTER = "#0f9488"
@@ -44,7 +56,7 @@ def success_curve(
             x, below, above = (np.asarray(values, dtype=float)[kept] for values in (steps, low, high))
             axes.fill_between(x, below, above, color=AFTER, alpha=0.18, linewidth=0)
     axes.set_ylim(0, 1)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def reward_curve(steps: Numbers, mean: Numbers, std: Numbers | None = None) -> str:
@@ -55,7 +67,7 @@ def reward_curve(steps: Numbers, mean: Numbers, std: Numbers | None = None) -> s
         center, spread = np.asarray(mean, dtype=float), np.nan_to_num(np.asarray(std, dtype=float))
         axes.fill_between(steps, center - spread, center + spread, color=AFTER, alpha=0.14, linewidth=0)
     axes.set_ylim(0, 1)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def reward_parts(steps: Numbers, parts: Mapping[str, Numbers]) -> str:
@@ -64,7 +76,7 @@ def reward_parts(steps: Numbers, parts: Mapping[str, Numbers]) -> str:
     for (name, values), color in zip(parts.items(), _colors(len(parts)), strict=True):
         _curve(axes, steps, values, color, name)
     axes.set_ylim(0, 1.02)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def metric_curves(title: str, steps: Numbers, curves: Mapping[str, Numbers]) -> str:
@@ -72,7 +84,7 @@ def metric_curves(title: str, steps: Numbers, curves: Mapping[str, Numbers]) -> 
     figure, axes = _figure(title, "" if len(curves) > 1 else next(iter(curves), ""))
     for (name, values), color in zip(curves.items(), _colors(len(curves)), strict=True):
         _curve(axes, steps, values, color, name)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def phase_times(seconds: Mapping[str, float]) -> str:
@@ -88,7 +100,7 @@ def phase_times(seconds: Mapping[str, float]) -> str:
     axes.set_xlim(0, max(values, default=1.0) * 1.35 or 1.0)
     axes.set_xlabel("seconds", color=INK)
     axes.grid(axis="y", visible=False)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def pass_at_k(before: Mapping[int, float], after: Mapping[int, float]) -> str:
@@ -104,7 +116,7 @@ def pass_at_k(before: Mapping[int, float], after: Mapping[int, float]) -> str:
     axes.minorticks_off()
     axes.set_xlabel("k", color=INK)
     axes.set_ylim(0, 1)
-    return _svg(figure, axes)
+    return svg_text(figure, axes)
 
 
 def _figure(title: str, ylabel: str) -> tuple[Any, Any]:
@@ -135,7 +147,7 @@ def _colors(num: int) -> list[str]:
     return [SERIES[index % len(SERIES)] for index in range(num)]
 
 
-def _svg(figure: Any, axes: Any) -> str:
+def svg_text(figure: Any, axes: Any) -> str:
     """The figure as an <svg> element that can stand inside a page beside others."""
     import matplotlib
 

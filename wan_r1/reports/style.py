@@ -44,6 +44,8 @@ table.facts tr:first-child td { border-top: 0; }
 .clips { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 14px; margin-top: 16px; }
 .clip { padding: 12px; }
 figure.video { margin: 0; }
+figure.above { margin: 0; grid-column: 1 / -1; max-width: 300px; justify-self: center; width: 100%; }
+figure.above svg { width: 100%; height: auto; display: block; }
 video { width: 100%; display: block; border-radius: 6px; image-rendering: pixelated; background: #0002;
   cursor: pointer; }
 figcaption { font-size: 13px; color: var(--soft); margin-top: 7px; line-height: 1.4; }
