@@ -3,7 +3,8 @@
     python benchmarks/rooms_job.py            # all that is not finished; two at a time, one core each
     python benchmarks/rooms_job.py --table    # only collect what is there
 
-First recipes/sft/navigation_tiny.toml teaches wan-tiny-rooms to walk; all else starts from that model. `rl` is
+First recipes/sft/navigation_tiny.toml teaches wan-tiny-rooms to walk, then the same with a demonstrator who errs in six
+of ten walks (stops on the way, or goes to another piece); all else starts from that model, `imitation`. `rl` is
 recipes/rl/navigation_tiny.toml, `shuffled` the same with rewards that are shuffled inside the iteration, and `sft` the
 control: imitation goes on for the same time. All are judged in the same 256 held-out rooms by Target-Bench's numbers of
 the decoded camera path, which the reward does not see. A run is a folder below runs/rooms_job and goes on where it was
@@ -27,8 +28,10 @@ from wan_r1.evaluation.walks import WALK_NUMBERS
 from wan_r1.metrics.statistics import paired_difference
 
 RUNS, RECORD = ROOT / "runs" / "rooms_job", RESULTS / "rooms_job.json"
-START = RUNS / "imitation"
-"""The run of SFT that all others start from."""
+WALKS, START = RUNS / "walks", RUNS / "imitation"
+"""The two runs of SFT, of faultless and of erring demonstrators; all others start from the second."""
+ERRANT = ["data.wrong_turns=0.6", "data.seed=5", "num_examples=3000"]
+"""What the second, and the control that goes on with it, changes in the recipe."""
 PAGE = ROOT / "docs" / "navigation.md"
 RECIPES = {"rl": "recipes/rl/navigation_tiny.toml", "sft": "recipes/sft/navigation_tiny.toml"}
 KINDS = {"rl": "SFT, then RL", "sft": "SFT continued", "shuffled": "RL, shuffled rewards"}
@@ -39,10 +42,12 @@ NUM_ROOMS = 256
 
 def imitate() -> None:
     """The model that all runs start from, or what is left of its training."""
-    if not (START / "summary.json").exists():
-        resume = ["--resume"] if (START / "metrics.jsonl").exists() else []
-        START.mkdir(parents=True, exist_ok=True)
-        wan_r1(["sft", RECIPES["sft"], f"run={START}", *resume], START.with_suffix(".log"))
+    rate = ["max_minutes=16", "sft.steps=9000", "optimizer.learning_rate=0.015"]
+    for folder, changes in ((WALKS, []), (START, [f"policy.path={WALKS / 'model'}", *ERRANT, *rate])):
+        if not (folder / "summary.json").exists():
+            resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
+            folder.mkdir(parents=True, exist_ok=True)
+            wan_r1(["sft", RECIPES["sft"], f"run={folder}", *changes, *resume], folder.with_suffix(".log"))
 
 
 def run_one(kind: str, seed: int) -> None:
@@ -50,7 +55,7 @@ def run_one(kind: str, seed: int) -> None:
     folder, command = RUNS / f"{kind}_{seed}", "sft" if kind == "sft" else "rl"
     if (folder / "summary.json").exists():
         return
-    changes = [f"{command}.seed={seed}", *(CONTROL if command == "sft" else [f"tasks.seed={seed}"])]
+    changes = [f"{command}.seed={seed}", *([*CONTROL, *ERRANT] if command == "sft" else [f"tasks.seed={seed}"])]
     changes += ["rl.shuffle_rewards=true"] if kind == "shuffled" else []
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import pytest
 from wan_r1.errors import ConfigError
 from wan_r1.tasks import make_family, make_task, task_seed
 from wan_r1.tasks.navigation import ROBOT_RADIUS_M, clearance, draw_map, path_length, to_room
+from wan_r1.tasks.navigation.solve import walked_part
 from wan_r1.trackers.camera import camera_track
 from wan_r1.types import Path
 
@@ -119,3 +120,32 @@ def test_a_floor_plan_shows_the_path():
 def test_a_wrong_setting_is_an_error(wrong):
     with pytest.raises(ConfigError):
         make_family("navigation", **wrong)
+
+
+def test_a_demonstrator_without_errors_walks_the_reference():
+    task = make_task("navigation", 3, level="tiny")
+    assert make_family("navigation", level="tiny").errant_walk(task, 0.0) is task.solution
+
+
+def test_a_demonstrator_who_errs_ends_elsewhere_on_free_floor_and_the_same_each_time():
+    family, kinds = make_family("navigation", level="tiny"), set()
+    for index in range(16):
+        task = family.generate(task_seed(5, index))
+        way = family.errant_walk(task, 1.0)
+        assert np.array_equal(way.points, family.errant_walk(task, 1.0).points)
+        assert len(way.points) == len(task.solution.points)
+        assert clearance(task.state, to_room(task.state.start, way.points)).min() >= ROBOT_RADIUS_M - 0.01
+        track = camera_track(way.points, np.ones(len(way.points), bool), np.ones(len(way.points)))
+        assert not family.judge(task, track).solved
+        beside = np.hypot(*(task.solution.points - way.points[-1]).T).min()
+        kinds.add("on the way" if beside < 0.02 else "another piece")
+    assert kinds == {"on the way", "another piece"}
+
+
+def test_a_part_of_a_path_has_its_headings_and_its_share_of_the_length():
+    path = make_task("navigation", 3, level="tiny").solution
+    part = walked_part(path, 0.4)
+    assert path_length(part.points) == pytest.approx(0.4 * path_length(path.points), rel=1e-3)
+    assert part.points[0] == pytest.approx(path.points[0])
+    nearest = [np.argmin(np.hypot(*(path.points - point).T)) for point in part.points]
+    assert part.headings == pytest.approx(path.headings[nearest], abs=np.radians(5))

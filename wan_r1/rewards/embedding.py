@@ -40,6 +40,9 @@ Floats = NDArray[np.float64]
 
 SHIFTS = (0.0, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3)
 SHIFT_COST = 0.3
+SOFTNESS = 0.02
+"""Differences in likeness below which two places are both taken for that of a frame, when jumps are measured: the best
+place of a blurred frame, which is like many, would leap from one to the other."""
 NUM_END = 2
 """Frames at the end whose likeness counts as that of the last."""
 START_LIKENESS = (0.7, 0.9)
@@ -122,7 +125,7 @@ class EmbeddingReward:
         likeness = np.clip((alike.max(axis=1) - self.least_likeness) / span, 0, 1)
         end = float(likeness[-NUM_END:].mean())
         among, wanted = vectors @ vectors.T, reference.vectors[0] @ reference.vectors[0].T
-        jump = float(np.abs(np.diff(places)).max())
+        jump = float(np.abs(np.diff(_soft_places(alike))).max())
         return {
             "endpoint": _share(alike[last, last], earlier, 1.0),
             "progress": float(places[last]) * end,
@@ -178,6 +181,12 @@ def _mixed(video: NDArray[np.uint8]) -> float:
     apart = np.abs(soft[2:] - soft[:-2]).mean(axis=(1, 2, 3))
     moves = apart > CHANGE
     return float((away[moves] < MIXTURE * apart[moves]).mean()) if moves.any() else 0.0
+
+
+def _soft_places(alike: Floats) -> Floats:
+    """Places along the reference in [0, 1], each the mean of those that are about as alike as the best."""
+    weights = np.exp((alike - alike.max(axis=1, keepdims=True)) / SOFTNESS)
+    return np.asarray(weights @ np.linspace(0, 1, alike.shape[1]) / weights.sum(axis=1))
 
 
 def _order(places: Floats) -> float:

@@ -1,6 +1,6 @@
 """The family `navigation`: a robot walks through a room to a named object; the video is what its camera sees."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from wan_r1.tasks.navigation.room import (
     goal_pose,
     to_room,
 )
-from wan_r1.tasks.navigation.solve import headings_of, path_length, plan_path
+from wan_r1.tasks.navigation.solve import headings_of, path_length, plan_path, walked_part
 from wan_r1.tasks.split import SPLITS, split_of
 from wan_r1.types import Path, Task, Track, Verdict
 
@@ -39,6 +39,12 @@ MAX_TRIES = 4000
 MIN_PX = 16
 """Least side of a picture; below, nothing can be told apart."""
 PROMPTS = ("mixed", "explicit", "implicit")
+ERRANT = 7
+"""Part of the seed of demonstrators' errors."""
+OTHER_SHARE = 0.5
+"""Share of the errors that walk to another piece, if one can be reached; the others stop on the way."""
+STOP_SHARES = (0.3, 0.7)
+"""Shares of the way after which they stop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +124,18 @@ class NavigationFamily:
         """What the camera saw at the earlier pose, [H, W, 3]; the task's `first_frame` is what it sees at the start."""
         frames = draw_views(task.state, np.asarray([task.state.anchor]), task.first_frame.shape[0])
         return np.asarray(frames[0])
+
+    def errant_walk(self, task: Task, chance: float) -> Path:
+        """The way of a demonstrator who, with this chance, walks to another piece or stops on the way."""
+        rng = np.random.default_rng([task.seed, ERRANT])
+        if rng.random() >= chance:
+            return task.solution
+        if rng.random() < OTHER_SHARE:
+            for index in rng.permutation(len(task.state.furniture)):
+                way = None if index == task.state.target else plan_path(replace(task.state, target=int(index)))
+                if way is not None:
+                    return way
+        return walked_part(task.solution, rng.uniform(*STOP_SHARES))
 
     def judge(self, task: Task, track: Track) -> Verdict:
         """The facts about a track of the camera in metres; see tasks/navigation/rules.py."""

@@ -17,7 +17,7 @@ from wan_r1.tasks.navigation.room import (
 )
 from wan_r1.types import Path
 
-__all__ = ["NUM_POINTS", "headings_of", "path_length", "plan_path"]
+__all__ = ["NUM_POINTS", "headings_of", "path_length", "plan_path", "walked_part"]
 
 NUM_POINTS = 97
 """Points of a reference path, evenly spaced in time."""
@@ -50,6 +50,18 @@ def plan_path(state: NavigationState) -> Path | None:
     if np.abs(np.diff(headings)).max() > MAX_TURN:
         return None
     return Path(points=points.astype(np.float32), unit="metre", headings=headings.astype(np.float32))
+
+
+def walked_part(path: Path, share: float) -> Path:
+    """The first share of a path in the same time, slower and slower to a stop as the whole path is."""
+    points, headings = path.points.astype(np.float64), path.headings
+    assert headings is not None
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    walked = np.concatenate([[0.0], np.cumsum(steps)])
+    columns = [np.interp(share * walked, walked, column) for column in (*points.T, headings)]
+    return Path(
+        points=np.stack(columns[:2], axis=1).astype(np.float32), unit="metre", headings=columns[2].astype(np.float32)
+    )
 
 
 def headings_of(points: NDArray[np.floating[Any]]) -> Points:
