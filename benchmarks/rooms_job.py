@@ -35,7 +35,7 @@ ERRANT = ["data.wrong_turns=0.6", "data.seed=5", "num_examples=3000"]
 PAGE = ROOT / "docs" / "navigation.md"
 RECIPES = {"rl": "recipes/rl/navigation_tiny.toml", "sft": "recipes/sft/navigation_tiny.toml"}
 KINDS = {"rl": "SFT, then RL", "sft": "SFT continued", "shuffled": "RL, shuffled rewards"}
-MINUTES = "max_minutes=15"
+MINUTES = "max_minutes=12"
 """Of training, for RL and for its control."""
 NUM_ROOMS = 256
 
