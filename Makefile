@@ -14,7 +14,7 @@ help: ## show this list
 
 setup: .venv/.installed-dev ## make .venv with everything that developing needs
 
-demo: .venv/.installed ## install and run the demo: RL beats SFT on held-out tasks; FAMILY=sokoban ARGS="--quick --seed 2"
+demo: .venv/.installed ## install and run the demo: RL beats SFT on held-out tasks; FAMILY=sokoban or navigation, ARGS="--quick --seed 2"
 	$(BIN)/wan-r1 demo --family $(FAMILY) $(ARGS)
 
 test: setup ## all tests but the slow ones (at most 5 minutes on two cores)
