@@ -171,7 +171,7 @@ def test_a_first_person_run_is_about_the_overall_score_in_its_own_units(tmp_path
     assert "None" not in text
 
 
-def test_first_person_videos_come_with_their_ways_from_above(tmp_path):
+def test_first_person_videos_come_with_their_tracks_from_above(tmp_path):
     run = RunFolder(tmp_path / "walks")
     run.start("[rl]\nseed = 1\n")
     video = np.zeros((5, 16, 16, 3), np.uint8)
@@ -198,7 +198,7 @@ def test_first_person_videos_come_with_their_ways_from_above(tmp_path):
     assert "a shortest solution" not in text
 
 
-def test_ways_that_could_not_be_read_are_left_out(tmp_path):
+def test_tracks_that_could_not_be_read_are_left_out(tmp_path):
     run = RunFolder(tmp_path / "walks")
     run.start("[rl]\nseed = 1\n")
     video, reference = np.zeros((5, 16, 16, 3), np.uint8), np.asarray([[0, 0], [1, 0]], np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wan_r1.cli.console import print_rows
 from wan_r1.evaluation.evaluate import Evaluation
 from wan_r1.evaluation.games import GAME_NUMBERS
-from wan_r1.evaluation.walks import WALK_NUMBERS, camera_path
+from wan_r1.evaluation.walks import WALK_NUMBERS, decoded_track
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.metrics.statistics import Interval, mean_interval, paired_difference, proportion
 from wan_r1.rollout import Rollout
@@ -147,7 +147,7 @@ def save_videos(run: RunFolder, group: str, rollouts: Sequence[Rollout]) -> None
         task = rollout.task
         track, solution = None, None
         if task.solution.unit == "metre":
-            track, solution = camera_path(task, rollout.video), task.solution.points
+            track, solution = decoded_track(task, rollout.video), task.solution.points
         elif task.objects:
             track, solution = tracker(rollout.video, task).points[0], task.solution.points
         run.add_video(

@@ -13,7 +13,7 @@ from wan_r1.trackers.pose_regressor import PoseRegressor
 from wan_r1.trackers.visual_odometry import VisualOdometry
 from wan_r1.types import Task
 
-__all__ = ["WALK_NUMBERS", "camera_path", "decoder_for", "walk_results"]
+__all__ = ["WALK_NUMBERS", "decoded_track", "decoder_for", "walk_results"]
 
 WALK_NUMBERS = tuple(field.name for field in fields(TargetBenchResult))
 """The columns of `walk_results`."""
@@ -26,7 +26,7 @@ def decoder_for(height: int) -> CameraDecoder:
     return PoseRegressor() if height <= SMALL_PX else VisualOdometry()
 
 
-def camera_path(task: Task, video: NDArray[np.uint8]) -> NDArray[np.float32]:
+def decoded_track(task: Task, video: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Where the camera of a video is in each of its frames [T, 2], in metres; NaN where it is not known."""
     track = decoder_for(video.shape[1])(Clip(video=video, anchor=anchor_of(task)))
     return np.asarray(track.points[0])

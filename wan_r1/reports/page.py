@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wan_r1.reports.facts import RunFacts, read_facts
 from wan_r1.reports.figures import figures
 from wan_r1.reports.overlay import SOLUTION_RGB, TRACK_RGB, draw_line, draw_track, enlarge
-from wan_r1.reports.path_plots import ways_from_above
+from wan_r1.reports.path_plots import tracks_from_above
 from wan_r1.reports.style import SCRIPT, STYLE
 from wan_r1.reports.tables import cards, comparison_table, result_table, violation_table
 from wan_r1.runs import RunFolder, VideoEntry, write_text
@@ -92,7 +92,7 @@ def _pairs_section(facts: RunFacts) -> str:
         for task in shown
     )
     legend = (
-        "The way of the camera, as it was read from the videos, is shown from above."
+        "The camera's track, as it was read from the videos, is shown from above."
         if before[shown[0]].unit == "metre"
         else f"{_swatch(TRACK_RGB)} what the tracker read from the video; {_swatch(SOLUTION_RGB)} a shortest solution."
     )
@@ -104,11 +104,13 @@ def _pairs_section(facts: RunFacts) -> str:
 
 
 def _from_above(before: VideoEntry, after: VideoEntry) -> str:
-    """The ways of both videos and the reference from above, for first-person tasks."""
+    """The tracks of both videos and the reference from above, for first-person tasks."""
     if before.unit != "metre":
         return ""
-    ways = {entry.group: _track(entry) for entry in (before, after) if any(point is not None for point in entry.track)}
-    return f'<figure class="above">{ways_from_above(np.array(before.solution), ways)}</figure>'
+    tracks = {
+        entry.group: _track(entry) for entry in (before, after) if any(point is not None for point in entry.track)
+    }
+    return f'<figure class="above">{tracks_from_above(np.array(before.solution), tracks)}</figure>'
 
 
 def _failures_section(facts: RunFacts) -> str:

@@ -1,4 +1,4 @@
-"""Ways seen from above: a reference and what videos did."""
+"""Seen from above: a reference path and the tracks of videos."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wan_r1.reports.plots import AFTER, BEFORE, INK, SERIES, svg_text
 
-__all__ = ["plot_paths", "ways_from_above"]
+__all__ = ["plot_paths", "tracks_from_above"]
 
 REFERENCE = "#1c2430"
 SIZE_INCH = 4.2
@@ -19,16 +19,16 @@ MARGIN_M = 0.4
 Points = NDArray[np.floating[Any]]
 
 
-def plot_paths(file: str | Path, title: str, reference: Points, ways: Mapping[str, Points]) -> None:
-    """Write a PNG of a reference [M, 2] and named ways [N, 2], all in metres (x forward is up, y left is left)."""
+def plot_paths(file: str | Path, title: str, reference: Points, tracks: Mapping[str, Points]) -> None:
+    """Write a PNG of a reference [M, 2] and named tracks [N, 2], all in metres (x forward is up, y left is left)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(SIZE_INCH, SIZE_INCH), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    colors = {name: SERIES[index % len(SERIES)] for index, name in enumerate(ways)}
-    _draw(axes, reference, ways, colors, REFERENCE)
+    colors = {name: SERIES[index % len(SERIES)] for index, name in enumerate(tracks)}
+    _draw(axes, reference, tracks, colors, REFERENCE)
     axes.set_title(title, fontsize=9)
     axes.set_xlabel("right, m")
     axes.set_ylabel("forward, m")
@@ -37,13 +37,13 @@ def plot_paths(file: str | Path, title: str, reference: Points, ways: Mapping[st
     figure.savefig(file)
 
 
-def ways_from_above(reference: Points, ways: Mapping[str, Points]) -> str:
-    """SVG text of a reference [M, 2] and the ways of "before" and "after" [N, 2], in metres, for a page of a run."""
+def tracks_from_above(reference: Points, tracks: Mapping[str, Points]) -> str:
+    """SVG text of a reference [M, 2] and the tracks "before" and "after" [N, 2], in metres, for a page of a run."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(SMALL_INCH, SMALL_INCH), layout="constrained")
     axes = figure.add_subplot()
-    _draw(axes, reference, ways, {"before": BEFORE, "after": AFTER}, INK)
+    _draw(axes, reference, tracks, {"before": BEFORE, "after": AFTER}, INK)
     axes.set_title("From above, m", loc="left", fontsize=10, color=INK)
     axes.grid(color=INK, alpha=0.12, linewidth=0.8)
     axes.spines[:].set_color(INK)
@@ -52,13 +52,13 @@ def ways_from_above(reference: Points, ways: Mapping[str, Points]) -> str:
     return svg_text(figure, axes)
 
 
-def _draw(axes: Any, reference: Points, ways: Mapping[str, Points], colors: Mapping[str, str], ink: str) -> None:
-    """The reference, wide, with a star at its end, and the ways; equal axes around all of them."""
+def _draw(axes: Any, reference: Points, tracks: Mapping[str, Points], colors: Mapping[str, str], ink: str) -> None:
+    """The reference, wide, with a star at its end, and the tracks; equal axes around all of them."""
     axes.plot(-reference[:, 1], reference[:, 0], color=ink, linewidth=5, alpha=0.25, label="reference")
     axes.plot(-reference[-1, 1], reference[-1, 0], "*", color=ink, markersize=13)
-    for name, points in ways.items():
+    for name, points in tracks.items():
         axes.plot(-points[:, 1], points[:, 0], "o-", color=colors[name], linewidth=1.6, markersize=4, label=name)
-    everything = np.concatenate([reference, *ways.values()])
+    everything = np.concatenate([reference, *tracks.values()])
     low, high = np.nanmin(everything, axis=0) - MARGIN_M, np.nanmax(everything, axis=0) + MARGIN_M
     half = float((high - low).max()) / 2
     middle = (low + high) / 2

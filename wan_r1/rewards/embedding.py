@@ -13,7 +13,8 @@ With unit vectors f_t of the video's frames and g_k of as many frames of the ref
     value      = gate * (w_endpoint endpoint + w_progress progress + w_order order + w_structure structure)
 
 gate is the product of numbers in [0, 1]: likeness (the mean of likeness_t), smoothness (no jump along the reference, as
-a hard cut or a cross-fade has), steps (of the reference's frames up to the farthest place, enough are shown: a few
+a hard cut or a cross-fade has; a place is here the mean of those that are about as alike as the best), steps (of the
+reference's frames up to the farthest place, enough are shown: a few
 stills are no walk), motion (frames are not mere mixtures of those before and after, as in fades), start (the video
 begins where it should) and parallax (the first frame, enlarged, does not explain the later frames better than it
 explains those of the reference).
