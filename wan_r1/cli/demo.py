@@ -39,7 +39,7 @@ class _Stage:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--quick", action="store_true", help="smaller numbers, under two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller numbers: about two minutes, four for navigation")
     parser.add_argument("--seed", metavar="S", type=at_least(0), default=1, help="seed of the training")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="run folder; written anew")
     parser.add_argument(
