@@ -20,7 +20,7 @@ import torch
 from build_tiny import NUM_FRAMES, SIZE, SPEC, fine_tune, for_cpu, install, reporter, round_trip
 
 from wan_r1.cli.console import progress, say
-from wan_r1.policies.tiny import build_tiny
+from wan_r1.policies.tiny import TinySpec, build_tiny
 from wan_r1.policies.wan import WanConfig
 from wan_r1.tasks import make_tasks
 from wan_r1.tasks.scenes import random_scene
@@ -72,14 +72,12 @@ def train_autoencoder(run: Path, settings: VAESettings, start: Path, clips: list
     return vae
 
 
-def build_base(base: Path, vae: Any, start: Path, prompts: list[str], clips: list[Clip]) -> None:
-    """The folder of stage 2: this autoencoder, unit variance over clips, these words, the transformer of `start`."""
-    build_tiny(base, SPEC, prompts)
+def build_base(base: Path, spec: TinySpec, vae: Any, prompts: list[str], clips: list[Clip]) -> None:
+    """The folder of stage 2: this autoencoder, unit variance over clips, these words, random weights."""
+    build_tiny(base, spec, prompts)
     mean, std = latent_statistics(vae, iter(clips))
     vae.register_to_config(latents_mean=mean, latents_std=std)
     vae.save_pretrained(base / "vae")
-    shutil.rmtree(base / "transformer")
-    shutil.copytree(start / "transformer", base / "transformer")
 
 
 def videos_of(counts: dict[str, int], seed: int) -> list[Clip]:
@@ -141,7 +139,9 @@ def main() -> int:
         rng = np.random.default_rng(1)
         scenes = [random_scene(rng, NUM_FRAMES, SIZE) for _ in range(32)]
         prompts = [make_tasks(name, 0, 1, skin=skin)[0].prompt for name in CLIPS for skin in SKINS]
-        build_base(base, vae, START, prompts, [*videos_of(dict.fromkeys(CLIPS, 32), 2), *scenes])
+        build_base(base, SPEC, vae, prompts, [*videos_of(dict.fromkeys(CLIPS, 32), 2), *scenes])
+        shutil.rmtree(base / "transformer")
+        shutil.copytree(START / "transformer", base / "transformer")
         (args.run / "vae_check.json").write_text(json.dumps(check_autoencoder(base), indent=1))
         say(f"autoencoder: {args.run / 'vae_check.json'}")
     if args.vae_only:

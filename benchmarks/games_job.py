@@ -29,7 +29,9 @@ RUNS, RECORD = ROOT / "runs" / "games_job", RESULTS / "games_job.json"
 GAMES = ("maze", "trapfield", "sokoban", "irregular_maze", "maze3d")
 KINDS = ("rl", "sft", "rl_after", "sft_after")
 MODEL = "policy.path=wan-tiny-games"
-MINUTES = "max_minutes=20"
+MINUTES = 20
+LONG = {"sokoban": (30, 1024)}
+"""Minutes and test tasks of the runs after SFT of a game alone, where 20 and 256 could not tell RL from its control."""
 CONTROL = ["sft.batch_size=16", "sft.steps=5000", "optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
 """Imitation goes on for 20 minutes, with a rate that falls to 0 once more."""
 HARDER = {
@@ -65,7 +67,8 @@ def run_one(game: str, kind: str, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")
     start = f"policy.path={imitated(game)}" if kind.endswith("_after") else MODEL
-    fixed = [f"run={folder}", start, MINUTES, "test.num_tasks=256"]
+    minutes, tasks = LONG.get(game, (MINUTES, 256)) if kind.endswith("_after") else (MINUTES, 256)
+    fixed = [f"run={folder}", start, f"max_minutes={minutes}", f"test.num_tasks={tasks}"]
     arguments = [command, recipe_of(game, command), *fixed, *seeds, *resume]
     wan_r1(arguments, folder.with_suffix(".log"))
     say(f"{folder.name}: done")
@@ -125,33 +128,40 @@ def runs_table(runs: dict[str, Any], kind: str) -> str:
     if not chosen:
         return "Not run yet."
     lines = [
-        "| game | seed | em before | em after | paired difference | failures removed | SFT continued | against it |",
-        "|---|---|---|---|---|---|---|---|",
+        "| game | seed | tasks | em before | em after | paired difference | removed | SFT continued | against it |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in chosen:
         control, against, beside = control_of(row, runs), "not run yet", "not run yet"
         if control is not None:
             against = difference([control["solved"]], [row["solved"]])
             beside = f"{control['sft']['em']:.3f} (seed {control['seed']})"
+        change, sides = row["difference"], [row[side]["em"] for side in ("sft", "rl")]
         lines.append(
-            f"| {row['game']} | {row['seed']} | {row['sft']['em']:.3f} | {row['rl']['em']:.3f} | "
-            f"{interval(row['difference'])} | {row['difference']['failures_removed']:.2f} | {beside} | {against} |"
+            f"| {row['game']} | {row['seed']} | {len(row['solved'])} | {sides[0]:.3f} | {sides[1]:.3f} | "
+            f"{interval(change)} | {change['failures_removed']:.2f} | {beside} | {against} |"
         )
     for game in GAMES:
         mine = [row for row in chosen if row["game"] == game]
         controls = [row for row in runs.values() if row["game"] == game and row["kind"] == kind.replace("rl", "sft")]
         if len(mine) > 1 and controls:
-            means = [np.mean([row[side]["em"] for row in rows]) for rows, side in ((mine, "rl"), (controls, "sft"))]
-            against = difference([row["solved"] for row in controls], [row["solved"] for row in mine])
-            lines.append(f"| {game} | together | | {means[0]:.3f} | | | {means[1]:.3f} ({len(controls)}) | {against} |")
+            outcomes = [[row["solved"] for row in rows] for rows in (controls, mine)]
+            shared = min(map(len, outcomes[0] + outcomes[1]))
+            means = [np.mean([run[:shared] for run in runs]) for runs in outcomes]
+            lines.append(
+                f"| {game} | together | {shared} | | {means[1]:.3f} | | | {means[0]:.3f} ({len(controls)}) | "
+                f"{difference(*outcomes)} |"
+            )
     removed = [row["difference"]["failures_removed"] for row in chosen]
-    lines.append(f"| mean of {len(removed)} runs | | | | | {np.mean(removed):.2f} | | |")
+    lines.append(f"| mean of {len(removed)} runs | | | | | | {np.mean(removed):.2f} | | |")
     return "\n".join(lines)
 
 
 def difference(before: list[list[int]], after: list[list[int]]) -> str:
-    """The paired difference of em with its interval, each task a mean over the runs of its side."""
-    change = paired_difference(np.mean(before, axis=0), np.mean(after, axis=0), seed=0)
+    """The paired difference of em with its interval on the tasks of all runs, each a mean over the runs of its side."""
+    shared = min(map(len, [*before, *after]))
+    sides = [np.mean([run[:shared] for run in runs], axis=0) for runs in (before, after)]
+    change = paired_difference(*sides, seed=0)
     return interval({"em": change.mean, "em_ci95": [change.low, change.high]})
 
 

@@ -3,12 +3,12 @@
     python benchmarks/rooms_job.py            # all that is not finished; two at a time, one core each
     python benchmarks/rooms_job.py --table    # only collect what is there
 
-First recipes/sft/navigation_tiny.toml teaches wan-tiny-rooms to walk, then the same with a demonstrator who errs in six
-of ten walks (stops on the way, or goes to another piece); all else starts from that model, `imitation`. `rl` is
-recipes/rl/navigation_tiny.toml, `shuffled` the same with rewards that are shuffled inside the iteration, and `sft` the
-control: imitation goes on for the same time. All are judged in the same 256 held-out rooms by Target-Bench's numbers of
-the decoded camera path, which the reward does not see. A run is a folder below runs/rooms_job and goes on where it was
-stopped; benchmarks/results/rooms_job.json keeps what is finished.
+All runs start from wan-tiny-rooms, which imitation of a demonstrator who errs in half of his walks has taught
+(benchmarks/build_rooms.py). `rl` is recipes/rl/navigation_tiny.toml, `shuffled` the same with rewards that are shuffled
+inside the iteration, and `sft` the control, recipes/sft/navigation_tiny.toml: imitation goes on for the same time. All
+are judged in the same 256 held-out rooms by Target-Bench's numbers of the decoded camera path, which the reward does
+not see; beside them stands wan-tiny-games, which has seen games only. A run is a folder below runs/rooms_job and goes
+on where it was stopped; benchmarks/results/rooms_job.json keeps what is finished.
 """
 
 import argparse
@@ -19,7 +19,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from games_job import CONTROL
 from main_job import RESULTS, ROOT, fill, interval, wan_r1
 from record import at_once, curves, read_record, write_record
 
@@ -28,26 +27,15 @@ from wan_r1.evaluation.walks import WALK_NUMBERS
 from wan_r1.metrics.statistics import paired_difference
 
 RUNS, RECORD = ROOT / "runs" / "rooms_job", RESULTS / "rooms_job.json"
-WALKS, START = RUNS / "walks", RUNS / "imitation"
-"""The two runs of SFT, of faultless and of erring demonstrators; all others start from the second."""
-ERRANT = ["data.wrong_turns=0.6", "data.seed=5", "num_examples=3000"]
-"""What the second, and the control that goes on with it, changes in the recipe."""
 PAGE = ROOT / "docs" / "navigation.md"
 RECIPES = {"rl": "recipes/rl/navigation_tiny.toml", "sft": "recipes/sft/navigation_tiny.toml"}
 KINDS = {"rl": "SFT, then RL", "sft": "SFT continued", "shuffled": "RL, shuffled rewards"}
+MODEL, BASE = "policy.path=wan-tiny-rooms", "policy.path=wan-tiny-games"
 MINUTES = "max_minutes=12"
 """Of training, for RL and for its control."""
 NUM_ROOMS = 256
-
-
-def imitate() -> None:
-    """The model that all runs start from, or what is left of its training."""
-    rate = ["max_minutes=16", "sft.steps=9000", "optimizer.learning_rate=0.015"]
-    for folder, changes in ((WALKS, []), (START, [f"policy.path={WALKS / 'model'}", *ERRANT, *rate])):
-        if not (folder / "summary.json").exists():
-            resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
-            folder.mkdir(parents=True, exist_ok=True)
-            wan_r1(["sft", RECIPES["sft"], f"run={folder}", *changes, *resume], folder.with_suffix(".log"))
+CONTROL = ["optimizer.learning_rate=0.01", "optimizer.decay_share=1.0"]
+"""Imitation goes on with a rate that falls to 0 once more."""
 
 
 def run_one(kind: str, seed: int) -> None:
@@ -55,22 +43,22 @@ def run_one(kind: str, seed: int) -> None:
     folder, command = RUNS / f"{kind}_{seed}", "sft" if kind == "sft" else "rl"
     if (folder / "summary.json").exists():
         return
-    changes = [f"{command}.seed={seed}", *([*CONTROL, *ERRANT] if command == "sft" else [f"tasks.seed={seed}"])]
+    changes = [f"{command}.seed={seed}", *(CONTROL if command == "sft" else [f"tasks.seed={seed}"])]
     changes += ["rl.shuffle_rewards=true"] if kind == "shuffled" else []
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")
-    fixed = [f"run={folder}", f"policy.path={START / 'model'}", MINUTES, f"test.num_tasks={NUM_ROOMS}"]
+    fixed = [f"run={folder}", MODEL, MINUTES, f"test.num_tasks={NUM_ROOMS}"]
     wan_r1([command, RECIPES[command], *fixed, *changes, *resume], folder.with_suffix(".log"))
     say(f"{folder.name}: done")
 
 
 def judge_base() -> None:
-    """Judge the model that SFT started from, which knows games only."""
+    """Judge a model that has seen games only."""
     file = RUNS / "base.json"
     if not file.exists():
         RUNS.mkdir(parents=True, exist_ok=True)
-        options = ["--num-tasks", str(NUM_ROOMS), "policy.path=wan-tiny-rooms"]
+        options = ["--num-tasks", str(NUM_ROOMS), BASE]
         file.write_text(wan_r1(["evaluate", "policy", RECIPES["rl"], *options, "--json"]))
 
 
@@ -100,7 +88,7 @@ def table(record: dict[str, Any]) -> str:
     ]
     before = next((run for run in runs.values() if "before_overall" in run), None)
     if "base" in record["evaluations"]:
-        lines.append(line("before SFT", record["evaluations"]["base"], "", ""))
+        lines.append(line("base: wan-tiny-games", record["evaluations"]["base"], "", ""))
     if before is not None:
         lines.append(line("SFT", before["sft"], "", ""))
     controls = [run["after_overall"] for run in runs.values() if run["kind"] == "sft"]
@@ -146,7 +134,6 @@ def main() -> int:
     args = parser.parse_args()
     record = read_record(RECORD, ["wan-tiny-rooms"])
     if not args.table:
-        imitate()
         wanted = [(kind, seed) for seed, kind in product(args.seeds, args.only)]
         at_once(args.workers, run_one, [each for each in wanted if "{}_{}".format(*each) not in record["runs"]])
         judge_base()

@@ -33,7 +33,6 @@ import sys
 import time
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -43,6 +42,7 @@ from numpy.typing import NDArray
 
 from wan_r1 import __version__
 from wan_r1.errors import CheckpointError, ConfigError
+from wan_r1.files import write_whole
 from wan_r1.types import Score, Verdict
 from wan_r1.video import encode_video
 
@@ -226,17 +226,9 @@ class RunFolder:
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a file whole or not at all; CheckpointError if it cannot be written, and the previous file stays."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
+        write_whole(path, data, durable=True)
     except OSError as error:
-        with suppress(OSError):  # the folder itself may be what is wrong
-            partial.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: cannot be written ({error.strerror}); what was there is unchanged") from error
 
 
@@ -290,17 +282,6 @@ def make_folder(path: str | Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot make the folder ({error.strerror})") from error
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename durable; folders cannot be opened everywhere, and then there is nothing to do."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _clean(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path as FilePath
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wan_r1.errors import VideoError
+from wan_r1.files import write_whole
 
 __all__ = [
     "check_num_frames",
@@ -76,7 +76,7 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
     path = FilePath(path)
     if not path.is_file():
         raise VideoError(f"{path}: {'a folder' if path.is_dir() else 'no such video file'}")
-    count, shape = 0, None
+    count, hidden, shape = 0, 0, None
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -84,19 +84,22 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             converter = VideoReformatter()  # one for all frames: its set-up costs more than the conversion
-            for picture in container.decode(stream):
-                if (shape or (picture.height, picture.width)) != (picture.height, picture.width):
-                    raise VideoError(f"{path}: the frame size changes inside the video")
-                shape = (picture.height, picture.width)
-                if count % every == 0:
-                    yield count, np.asarray(converter.reformat(picture, format="rgb24").to_ndarray(), dtype=np.uint8)
-                count += 1
-            promised = stream.frames
+            for packet in container.demux(stream):
+                hidden += packet.is_discard  # cut off by the file's edit list, but still in it
+                for picture in packet.decode():
+                    if (shape or (picture.height, picture.width)) != (picture.height, picture.width):
+                        raise VideoError(f"{path}: the frame size changes inside the video")
+                    shape = (picture.height, picture.width)
+                    if count % every == 0:
+                        frame = converter.reformat(picture, format="rgb24").to_ndarray()
+                        yield count, np.asarray(frame, dtype=np.uint8)
+                    count += 1
+            promised = stream.frames - hidden
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: not a readable video ({error})") from error
     if not count:
         raise VideoError(f"{path}: no frames could be decoded")
-    if promised and count < promised:
+    if count < promised:
         raise VideoError(f"{path}: truncated, {count} of {promised} frames could be decoded")
 
 
@@ -122,7 +125,7 @@ def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -
 
 def write_video(path: str | FilePath, video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> None:
     """Write a video as MP4, whole or not at all."""
-    _write_whole(FilePath(path), encode_video(video, fps, crf))
+    _write(FilePath(path), encode_video(video, fps, crf))
 
 
 def read_image(path: str | FilePath) -> Video:
@@ -130,7 +133,7 @@ def read_image(path: str | FilePath) -> Video:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise VideoError(f"{path}: not a readable picture ({error})") from error
 
 
@@ -140,18 +143,14 @@ def write_image(path: str | FilePath, image: Video) -> None:
         raise VideoError(f"{path}: a picture must be [H, W, 3] uint8; got {image.shape} {image.dtype}")
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
-    _write_whole(FilePath(path), buffer.getvalue())
+    _write(FilePath(path), buffer.getvalue())
 
 
-def _write_whole(path: FilePath, data: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
+def _write(path: FilePath, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        with suppress(OSError):  # the folder itself may be what is wrong
-            partial.unlink(missing_ok=True)
         raise VideoError(f"{path}: cannot be written ({error})") from error
 
 

@@ -63,36 +63,31 @@ def test_a_machine_with_a_gpu_runs_one_process_on_it(tmp_path, monkeypatch, laun
     assert [command[1:4] for command in launched] == [["-m", "wan_r1", "rl"]]
 
 
-def test_navigation_imitates_first_and_learns_by_reward_from_there(tmp_path, launched):
+def test_navigation_learns_by_the_embedding_reward(tmp_path, launched):
     out = tmp_path / "run"
     assert main(["demo", "--family", "navigation", "--out", str(out), "--seed", "3"]) == 0
-    sft, rl = launched
-    assert f"run='{out}/sft'" in sft
-    assert "sft.seed=3" in sft
-    assert sft[sft.index("wan_r1") + 1] == "sft"
-    assert f"policy.path='{out}/sft/model'" in rl
-    assert f"run='{out}'" in rl
-    assert "rl.seed=3" in rl
+    (command,) = launched
+    arguments = command[command.index("wan_r1") + 1 :]
+    assert arguments[0] == "rl"
+    assert Path(arguments[1]).name == "demo_rooms.toml"
+    assert {f"run='{out}'", "rl.seed=3", "tasks.seed=3"} <= set(arguments)
 
 
-def test_a_stage_that_fails_ends_the_demo(tmp_path, monkeypatch):
-    commands = []
-
+def test_a_run_that_fails_gives_its_exit_code(tmp_path, monkeypatch):
     def run(command, **options):
-        commands.append(command)
         return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr("wan_r1.cli.demo.subprocess.run", run)
     assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 3
-    assert len(commands) == 1
 
 
-def test_a_demo_that_was_stopped_in_its_first_stage_is_written_anew(tmp_path, launched):
-    run = RunFolder(tmp_path / "run" / "sft")
+@pytest.mark.parametrize("recipe", ["demo.toml", "demo_rooms.toml"])
+def test_an_earlier_demo_is_written_anew(tmp_path, launched, recipe):
+    run = RunFolder(tmp_path / "run")
     run.path.mkdir(parents=True)
-    write_json(run.provenance, {"command": ["wan-r1", "sft", "somewhere/demo_rooms_sft.toml"]})
-    assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 0
-    assert not run.path.exists()
+    write_json(run.provenance, {"command": ["wan-r1", "rl", f"somewhere/{recipe}"]})
+    assert main(["demo", "--family", "navigation", "--out", str(run.path)]) == 0
+    assert not run.provenance.exists()
 
 
 def test_rooms_are_judged_as_mazes_are():
@@ -103,3 +98,4 @@ def test_rooms_are_judged_as_mazes_are():
     assert recipe.test.num_tasks >= 128
     assert recipe.test.sampler.stochastic_steps == recipe.validation.sampler.stochastic_steps
     assert recipe.reward.pose_weight == 0.0
+    assert recipe.policy.path == "wan-tiny-rooms"

@@ -79,12 +79,12 @@ def _run(args: argparse.Namespace) -> int:
     for problem in found.problems:
         say(f"wan-r1: left out: {' '.join(problem.split())}")
     plain = _plain(found)
-    if args.out is not None:
-        _write(args.out, found, plain)
     if args.json:
         print_json(plain)
     else:
         _print(found)
+    if args.out is not None:
+        _write(args.out, found, plain)
     return DONE
 
 
@@ -114,7 +114,7 @@ def _print(found: "PathEvaluation") -> None:
     lines = [("model", "videos", "failed", "overall", "95 %", "compatible", *heads)]
     for row in found.rows():
         cells = tuple(f"{row.means[name]:.3f}" if row.means else "-" for name in names)
-        interval = f"{row.overall.low:.3f}..{row.overall.high:.3f}"
+        interval = f"{row.overall.low:.3f}..{row.overall.high:.3f}" if row.num_videos > 1 else "-"
         compatible = "-" if row.compatible is None else f"{row.compatible:.3f}"
         numbers_of_videos = (str(row.num_videos), str(row.num_failed))
         lines.append((row.model, *numbers_of_videos, f"{row.overall.mean:.3f}", interval, compatible, *cells))

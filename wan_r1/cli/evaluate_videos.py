@@ -75,8 +75,8 @@ def _run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     out = args.out or args.output / "evaluation"
     settings = _settings(args, out)
-    if args.out is not None:
-        make_folder(out)
+    if args.out is not None or args.output.is_dir():
+        make_folder(out)  # a fault is told before the work
     with ExitStack() as stack:
         advances: list[Advance] = []
         result = evaluate_videos(
@@ -91,7 +91,6 @@ def _run(args: argparse.Namespace) -> int:
     rows, errors = group_rows(result), _errors(result)
     used = _plain_settings(args, settings)
     summary = {"settings": used, "groups": rows, "left_out": result.left_out}
-    make_folder(out)
     write_json(out / "evaluation.json", {**summary, "videos": video_rows(result), "errors": errors})
     facts = [f"{name}: {value}" for name, value in used.items()]
     facts += [f"levels without a video that were left out: {result.left_out}"] if result.left_out else []

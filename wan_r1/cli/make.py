@@ -6,6 +6,7 @@ import io
 import math
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wan_r1.cli.command import DONE, Command, add_json_option, at_least, positive
 from wan_r1.cli.console import Advance, print_json, progress, say
 from wan_r1.cli.family_options import SHORT_FRAMES, add_family_options, default_frames, family_settings
-from wan_r1.errors import ConfigError, DatasetError, WanR1Error
+from wan_r1.errors import ConfigError, DatasetError, VideoError, WanR1Error
 
 if TYPE_CHECKING:
     from wan_r1.types import Task
@@ -62,12 +63,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.runs import write_text
-    from wan_r1.tasks import make_family
+    from wan_r1.tasks import make_family, task_seed
     from wan_r1.tasks.vr_bench import WRITERS
     from wan_r1.video import check_num_frames
 
     settings = family_settings(args)
-    make_family(args.family, **settings)
+    family = make_family(args.family, **settings)
     if args.family not in WRITERS and args.layout == "vr-bench":
         raise ConfigError(f"--layout vr-bench: {args.family} is no game of VR-Bench; leave the option out")
     if args.frames is not None:
@@ -86,11 +87,12 @@ def _run(args: argparse.Namespace) -> int:
         )
         for index in range(args.num)
     ]
-    _refuse_other_tasks(args.out, args.family)
+    first = family.generate(task_seed(args.seed, 0))
+    _refuse_other_tasks(args.out / _place(first, args.layout), args.family)
     with progress(f"making {args.family} tasks", args.num) as advance:
         rows = _write_all(jobs, args.workers, advance)
     metadata = args.out / "metadata.csv"
-    kept = _other_rows(metadata, rows, args.layout)
+    kept = _other_rows(metadata, rows)
     write_text(metadata, _csv([*kept, *rows]))
     folder = args.out / _folder(rows[0]) if args.family in WRITERS else args.out
     if args.json:
@@ -113,6 +115,8 @@ def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[Row]:
         for row in pool.map(_write_one, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
             rows.append(row)
             advance(1)
+    except BrokenProcessPool as error:
+        raise VideoError(f"a worker process died ({error}): killed, or out of memory: take fewer --workers") from error
     finally:
         pool.shutdown(cancel_futures=True)
     return rows
@@ -120,8 +124,7 @@ def _write_all(jobs: list[_Job], workers: int, advance: Advance) -> list[Row]:
 
 def _write_one(job: _Job) -> Row:
     """Write picture, state and video of one task; returns its row of metadata.csv, paths relative to the folder."""
-    from wan_r1.tasks import make_family, task_seed
-    from wan_r1.tasks.skin_folders import skin_of
+    from wan_r1.tasks import frames_needed, make_family, task_seed
     from wan_r1.tasks.target_bench import write_segment
     from wan_r1.tasks.vr_bench import WRITERS, write_state
     from wan_r1.video import write_image, write_video
@@ -129,14 +132,16 @@ def _write_one(job: _Job) -> Row:
     family = make_family(job.family, **job.settings)
     task = family.generate(task_seed(job.seed, job.index))
     size = max(task.first_frame.shape[:2])
-    level = task.settings.get("level", job.family)
-    name = f"{level}_{job.index + 1:04d}"  # VR-Bench counts from 0001
+    name = f"{_level(task)}_{job.index + 1:04d}"  # VR-Bench counts from 0001
+    if job.frames is not None and job.frames < frames_needed(task):
+        needed = frames_needed(task)
+        raise ConfigError(f"--frames {job.frames}: the solution of {name} takes {needed} frames at this level's speed")
     if job.family not in WRITERS:
         frames = job.frames or default_frames(size)
         film, picture = write_segment(job.out, name, task, frames, fps=job.fps, crf=job.crf)
         return str(film), task.prompt, str(picture)
     video = family.render(task, task.solution, job.frames or _num_frames(job, task, size), size)
-    place = f"{skin_of(task.settings['skin']).name}/{level}/" if job.layout == "vr-bench" else ""
+    place = _place(task, job.layout)
     row = (f"{place}videos/{name}.mp4", task.prompt, f"{place}images/{name}.png")
     write_image(job.out / row[2], task.first_frame)
     write_video(job.out / row[0], video, fps=job.fps, crf=job.crf)
@@ -158,6 +163,17 @@ def _num_frames(job: _Job, task: "Task", size: int) -> int:
     return 4 * math.ceil(moving / 4) + 1
 
 
+def _place(task: "Task", layout: str) -> str:
+    """The folder of a task inside --out, with a slash at its end, or nothing."""
+    from wan_r1.tasks.skin_folders import skin_of
+
+    return f"{skin_of(task.settings['skin']).name}/{_level(task)}/" if layout == "vr-bench" else ""
+
+
+def _level(task: "Task") -> str:
+    return str(task.settings.get("level", task.family))
+
+
 def _folder(row: Row) -> str:
     """The folder, relative to metadata.csv, whose videos/ holds the video of a row."""
     return str(PurePosixPath(row[0]).parent.parent)
@@ -176,8 +192,8 @@ def _refuse_other_tasks(out: Path, family: str) -> None:
             raise ConfigError(f"--out {out}: holds tasks of {there} already; choose another folder")
 
 
-def _other_rows(metadata: Path, rows: list[Row], layout: str) -> list[Row]:
-    """The rows of other tasks that stand in metadata.csv already: of other names, or of other skins and levels."""
+def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
+    """The rows that stand in metadata.csv already and are not written anew: their files are there too."""
     if not metadata.is_file():
         return []
     try:
@@ -189,11 +205,8 @@ def _other_rows(metadata: Path, rows: list[Row], layout: str) -> list[Row]:
         raise DatasetError(
             f"{metadata}: expected columns {','.join(METADATA_COLUMNS)} only; move it away to have it written anew"
         )
-    kept = [(row[0], row[1], row[2]) for row in there]
-    if layout == "vr-bench":
-        return [row for row in kept if _folder(row) != _folder(rows[0])]
     ours = {row[0] for row in rows}
-    return [row for row in kept if row[0] not in ours]
+    return [(row[0], row[1], row[2]) for row in there if row[0] not in ours]
 
 
 def _csv(rows: list[Row]) -> str:

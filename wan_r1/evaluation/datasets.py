@@ -207,7 +207,13 @@ def find_samples(root: FilePath, levels: Sequence[Level]) -> tuple[dict[str, lis
 
 
 def _videos(root: FilePath) -> Iterator[FilePath]:
-    for here, names, files in os.walk(root):
+    visited = set[FilePath]()
+    for here, names, files in os.walk(root, followlinks=True):
+        place = FilePath(here).resolve()
+        if place in visited:  # a link back
+            names.clear()
+            continue
+        visited.add(place)
         names.sort()
         for name in sorted(files):
             if FilePath(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):

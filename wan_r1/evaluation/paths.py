@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import DatasetError, VideoError
+from wan_r1.errors import DatasetError, VideoError, WanR1Error
+from wan_r1.evaluation.datasets import shown
 from wan_r1.metrics.statistics import Interval, mean_interval
 from wan_r1.metrics.target_bench import OFFICIAL, TargetBenchConstants, TargetBenchResult, measure
 from wan_r1.tasks.first_person import anchor_of
@@ -58,11 +59,13 @@ class PathEvaluation:
 
     results: tuple[PathResult, ...]
     problems: tuple[str, ...]
+    constants: TargetBenchConstants = OFFICIAL
 
     def rows(self, seed: int = 0) -> list[ModelRow]:
         """One row for each model."""
         models = dict.fromkeys(result.model for result in self.results)
-        return [_row([result for result in self.results if result.model == model], seed) for model in models]
+        mine = {model: [result for result in self.results if result.model == model] for model in models}
+        return [_row(results, self.constants, seed) for results in mine.values()]
 
 
 def evaluate_paths(
@@ -90,7 +93,7 @@ def evaluate_paths(
             results.append(_judge(model, name, task, files.get(name), decoder, constants))
             if report is not None:
                 report(len(results), total)
-    return PathEvaluation(results=tuple(results), problems=tuple(problems))
+    return PathEvaluation(results=tuple(results), problems=tuple(problems), constants=constants)
 
 
 def _read_tasks(folders: Sequence[Path], horizon: str | None) -> tuple[dict[str, Task], list[str]]:
@@ -98,8 +101,9 @@ def _read_tasks(folders: Sequence[Path], horizon: str | None) -> tuple[dict[str,
     for folder in folders:
         try:
             tasks[folder.name] = read_segment(folder, horizon)
-        except DatasetError as error:
-            problems.append(str(error))
+        except WanR1Error as error:
+            text = str(error)
+            problems.append(text if str(folder) in text else f"{folder}: {text}")
     return tasks, problems
 
 
@@ -109,8 +113,8 @@ def _judge(
     points, failure = _decode(task, file, decoder)
     numbers = None if points is None else measure(points, task.solution.points, constants)
     return PathResult(
-        model=model,
-        segment=segment,
+        model=shown(model),
+        segment=shown(segment),
         reference=task.solution.points,
         points=points,
         numbers=numbers,
@@ -129,6 +133,8 @@ def _decode(task: Task, file: Path | None, decoder: CameraDecoder) -> tuple[Poin
         return None, str(error)
     if len(video) < MIN_FRAMES:
         return None, f"{file}: {len(video)} frame; a way needs at least {MIN_FRAMES}"
+    if truth is not None and len(truth) != len(video):
+        return None, f"{file}: {len(truth)} true poses for a video of {len(video)} frames"
     track = decoder(Clip(video=video, anchor=anchor_of(task), truth=truth))
     points = decoded_points(track)
     if points is None:
@@ -137,11 +143,13 @@ def _decode(task: Task, file: Path | None, decoder: CameraDecoder) -> tuple[Poin
     return points, None
 
 
-def _row(results: Sequence[PathResult], seed: int) -> ModelRow:
+def _row(results: Sequence[PathResult], constants: TargetBenchConstants, seed: int) -> ModelRow:
     decoded = [result.numbers for result in results if result.numbers is not None]
     scores = [0.0 if result.numbers is None else result.numbers.overall for result in results]
     compatible = [
-        measure(result.points, result.reference, compat=True).overall for result in results if result.points is not None
+        measure(result.points, result.reference, constants, compat=True).overall
+        for result in results
+        if result.points is not None
     ]
     return ModelRow(
         model=results[0].model,

@@ -1,5 +1,6 @@
 """The ways that a level's solution videos show, tracked as the generated videos are, and kept on disk."""
 
+import functools
 import hashlib
 import io
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wan_r1 import trackers
 from wan_r1.errors import CheckpointError, ConfigError, DatasetError, VideoError
 from wan_r1.metrics.vr_bench import normalize_points
 from wan_r1.runs import write_bytes
@@ -20,9 +22,6 @@ from wan_r1.types import Task
 from wan_r1.video import read_parts
 
 __all__ = ["TrackCache", "reference_path"]
-
-CACHE_VERSION = 1
-"""To be raised when a tracker changes what it finds."""
 
 Points = NDArray[np.float64]
 Size = tuple[int, int]
@@ -80,10 +79,19 @@ def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, ca
     return points
 
 
+@functools.cache
+def _trackers_code() -> str:
+    """A digest of the code of the trackers, so that a track is not read back after they have changed what they find."""
+    digest = hashlib.sha256()
+    for file in sorted(FilePath(trackers.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def _key(video: FilePath, task: Task, tracker: Tracker, size: Size | None) -> str:
     """A digest of all that a track depends on."""
     boxes: list[Any] = [(name, box.x, box.y, box.width, box.height) for name, box in sorted(task.objects.items())]
-    digest = hashlib.sha256(repr((CACHE_VERSION, type(tracker).__name__, tracker, size, boxes)).encode())
+    digest = hashlib.sha256(repr((_trackers_code(), type(tracker).__name__, tracker, size, boxes)).encode())
     for name in sorted(task.sprites):
         digest.update(task.sprites[name].rgb.tobytes() + task.sprites[name].alpha.tobytes())
     digest.update(task.first_frame.tobytes())

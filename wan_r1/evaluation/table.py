@@ -51,7 +51,8 @@ def group_rows(result: SuiteResult) -> list[dict[str, Any]]:
     members: dict[tuple[str, str, str], list[LevelResult]] = {}
     for level in result.levels:
         game, skin, difficulty = level.game, level.level.skin, level.level.difficulty
-        for key in ((game, skin, difficulty), (game, ALL, difficulty), (game, ALL, ALL), (ALL, ALL, ALL)):
+        keys = ((game, skin, difficulty), (game, ALL, difficulty), (game, ALL, ALL), (ALL, ALL, ALL))
+        for key in dict.fromkeys(keys):  # a folder may be called as the sums are
             members.setdefault(key, []).append(level)
     rows, seen = [], set[tuple[str, ...]]()
     for key in sorted(members, key=lambda key: [(part == ALL, part) for part in key]):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import ConfigError, DatasetError, TrackingError, VideoError
+from wan_r1.errors import ConfigError, DatasetError, TrackingError, VideoError, WanR1Error
 from wan_r1.evaluation.datasets import Level, Problem, Sample, shown
 from wan_r1.evaluation.loading import LoadedLevel, load_level
 from wan_r1.evaluation.reference import TrackCache, reference_path
@@ -87,7 +87,7 @@ def evaluate_level(job: Job) -> LevelResult:
     level = job.level
     try:
         loaded = load_level(level)
-    except (DatasetError, TrackingError) as error:
+    except WanR1Error as error:
         return _broken(level, error)
     references = _References(level, loaded, job.settings)
     videos, problems, failed = [], [], []

@@ -29,11 +29,12 @@ def plot_paths(file: str | Path, title: str, reference: Points, tracks: Mapping[
     axes = figure.add_subplot()
     colors = {name: SERIES[index % len(SERIES)] for index, name in enumerate(tracks)}
     _draw(axes, reference, tracks, colors, REFERENCE)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, parse_math=False)
     axes.set_xlabel("right, m")
     axes.set_ylabel("forward, m")
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=8, framealpha=0.85)
+    for text in axes.legend(fontsize=8, framealpha=0.85).get_texts():
+        text.set_parse_math(False)
     figure.savefig(file)
 
 

@@ -1,10 +1,12 @@
 """Task families: what a video should show."""
 
+import math
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
 from wan_r1.errors import ConfigError
+from wan_r1.tasks.draw import lengths
 from wan_r1.tasks.family import Family, HasTricks, MovesObjects, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
@@ -20,6 +22,7 @@ __all__ = [
     "HasTricks",
     "MovesObjects",
     "family_of",
+    "frames_needed",
     "make_family",
     "make_task",
     "make_tasks",
@@ -57,6 +60,16 @@ def make_family(name: str, **settings: Any) -> Family:
 def family_of(task: Task) -> Family:
     """The family that a task came from, with its settings."""
     return make_family(task.family, **task.settings)
+
+
+def frames_needed(task: Task) -> int:
+    """Frames that show the whole solution: at the level's speed where it has one, else 2 (start and end)."""
+    speed = getattr(getattr(family_of(task), "parameters", None), "blocks_per_frame", None)
+    if speed is None:
+        return 2
+    rows, cols = task.state.grid.shape
+    blocks = lengths(task.solution.points, rows / cols)[-1] * cols
+    return math.ceil(round(float(blocks / speed), 3)) + 1
 
 
 def make_task(family: str, seed: int, **settings: Any) -> Task:

@@ -191,6 +191,12 @@ def draw_sprites(background: Picture, layers: Sequence[tuple[Sprite, Points]]) -
     return video
 
 
+def lengths(points: Points, aspect: float) -> NDArray[np.float64]:
+    """Length of a polyline [N, 2+] up to each of its points, [N], in picture widths. aspect: picture height / width."""
+    pixels = points[:, :2].astype(np.float64) * (1.0, aspect)
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(pixels, axis=0).T))])
+
+
 def walk_positions(points: Points, num_frames: int, step: float | None, aspect: float = 1.0) -> Points:
     """Where the agent is in each frame, [num_frames, 2], walking a polyline [N, 2] at constant speed, then resting.
 
@@ -200,8 +206,7 @@ def walk_positions(points: Points, num_frames: int, step: float | None, aspect: 
         step: way for each frame in picture widths; None spreads the way over MOTION_SHARE of the frames.
         aspect: picture height / width, so that speed is measured in pixels.
     """
-    pixels = points[:, :2].astype(np.float64) * (1.0, aspect)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(pixels, axis=0).T))])
+    along = lengths(points, aspect)
     if step is None:
         moving = max(1, int(MOTION_SHARE * (num_frames - 1)))
         step = along[-1] / moving

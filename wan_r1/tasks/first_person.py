@@ -20,7 +20,8 @@ class TaskKey:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        text = repr((task.family, task.seed, task.settings)).encode()
+        film = task.state.reference_video if isinstance(task.state, SegmentState) else None
+        text = repr((task.family, task.seed, task.settings, film)).encode()
         parts = text + task.first_frame.tobytes() + task.solution.points.tobytes()
         self._digest = hashlib.blake2b(parts, digest_size=16).digest()
 
@@ -38,7 +39,7 @@ def is_first_person(task: Task) -> bool:
 
 def anchor_of(task: Task) -> Anchor:
     """The earlier picture of a first-person task and the metres walked since. DatasetError for any other task."""
-    return _anchor(TaskKey(task))
+    return task.state.anchor if isinstance(task.state, SegmentState) else _anchor(TaskKey(task))
 
 
 def reference_video(task: Task, num_frames: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -53,8 +54,6 @@ def reference_video(task: Task, num_frames: int, height: int, width: int) -> NDA
 @functools.lru_cache(maxsize=64)
 def _anchor(key: TaskKey) -> Anchor:
     task = key.task
-    if isinstance(task.state, SegmentState):
-        return task.state.anchor
     if not isinstance(task.state, NavigationState):
         raise DatasetError(f"task of family {task.family!r}: its video is not what a walking camera sees")
     picture = NavigationFamily(**task.settings).anchor_frame(task)

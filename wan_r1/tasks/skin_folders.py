@@ -145,7 +145,7 @@ def _read_json(file: FilePath) -> dict[str, Any]:
         values = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
         raise DatasetError(f"{file}: not valid JSON ({error})") from error
     if not isinstance(values, dict):
         raise DatasetError(f"{file}: expected an object")

@@ -11,7 +11,7 @@ from wan_r1.tasks.skin_folders import skin_of
 from wan_r1.tasks.skins import Look
 from wan_r1.types import Box, Path, Sprite
 
-__all__ = ["draw_net", "draw_positions", "draw_walk", "node_box", "road_cover", "road_prompt", "sprites"]
+__all__ = ["MIN_ROAD_PX", "draw_net", "draw_positions", "draw_walk", "node_box", "road_cover", "road_prompt", "sprites"]
 
 MIN_ROAD_PX = 2.0
 DRAWN_PX = 640  # the mask of small pictures is drawn at this size or above and shrunken

@@ -60,7 +60,8 @@ def shortest_way(roads: NDArray[np.int64], lengths: Points, remaining: Points, s
     legs: list[Leg] = []
     here = start
     while here != goal and np.isfinite(remaining[here]):
-        ends = np.where(roads == here, remaining[roads[:, ::-1]] + lengths[:, None], np.inf)
+        beyond = remaining[roads[:, ::-1]]
+        ends = np.where((roads == here) & (beyond < remaining[here]), beyond + lengths[:, None], np.inf)
         road, end = (int(k) for k in np.unravel_index(ends.argmin(), ends.shape))
         legs.append(Leg(road=road, forward=end == 0))
         here = int(roads[road, 1 - end])

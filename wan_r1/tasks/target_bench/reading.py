@@ -144,11 +144,15 @@ def _distance(folder: FilePath, horizon: str | None) -> float:
     given = values.get(name)
     if horizon is None:
         name, given = f"{name}.distance_meters", given.get("distance_meters") if isinstance(given, dict) else None
-    if not isinstance(given, (int, float)) or isinstance(given, bool) or not math.isfinite(given):
-        raise DatasetError(f"{path}: {name}: expected metres as a number; got {given!r}")
-    if given <= 0:
+    try:
+        metres = float(given) if isinstance(given, (int, float)) and not isinstance(given, bool) else math.nan
+    except OverflowError:
+        metres = math.inf
+    if not math.isfinite(metres):
+        raise DatasetError(f"{path}: {name}: expected metres as a number; got {repr(given)[:80]}")
+    if metres <= 0:
         raise DatasetError(f"{path}: {name} is {given}: nothing has moved, so the scale of the path is undefined")
-    return float(given)
+    return metres
 
 
 def _reference(folder: FilePath, horizon: str | None) -> NDArray[np.float32]:
@@ -169,7 +173,10 @@ def _reference(folder: FilePath, horizon: str | None) -> NDArray[np.float32]:
 
 def _points(path: FilePath) -> NDArray[np.float32]:
     """Columns x (right) and y (forward) of a CSV file as points [M, 2], x forward and y left."""
-    rows = list(csv.DictReader(_read_text(path).splitlines()))
+    try:
+        rows = list(csv.DictReader(_read_text(path).splitlines()))
+    except csv.Error as error:
+        raise DatasetError(f"{path}: not valid CSV ({error})") from error
     if len(rows) < 2:
         raise DatasetError(f"{path}: {len(rows)} points; a path needs at least 2")
     points = np.empty((len(rows), 2), np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError
+from wan_r1.files import write_whole
 from wan_r1.tasks.navigation import NavigationFamily, NavigationState, draw_map
 from wan_r1.tasks.target_bench.reading import REFERENCE_MODEL
 from wan_r1.types import Path, Task
@@ -113,6 +114,6 @@ def _csv(names: tuple[str, ...], rows: NDArray[np.float64]) -> str:
 
 def _write(path: FilePath, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written ({error.strerror})") from error

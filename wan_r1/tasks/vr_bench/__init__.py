@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
+from wan_r1.files import write_whole
 from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.maze3d import read_maze3d, write_maze3d
@@ -76,6 +77,6 @@ def write_state(path: str | FilePath, task: Task, image_size: int | None = None)
     path = FilePath(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values, indent=2), encoding="utf-8")
+        write_whole(path, json.dumps(values, indent=2).encode())
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written ({error})") from error

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.difficulty import ROAD_LEVELS
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
-from wan_r1.tasks.irregular_maze.render import node_box, road_cover, road_prompt
+from wan_r1.tasks.irregular_maze.render import MIN_ROAD_PX, node_box, road_cover, road_prompt
 from wan_r1.tasks.irregular_maze.solve import legs_to_points, shortest_way
 from wan_r1.tasks.vr_bench.cutting import crop, cut_sprite
 from wan_r1.tasks.vr_bench.reading import StateReader, check_render
@@ -35,6 +35,11 @@ def read_irregular_maze(state: StateReader, picture: Picture) -> Task:
     check_render(state)
     side = _side(state, picture)
     net = _read_net(state.at("metadata"), side)
+    if net.width * picture.shape[0] < MIN_ROAD_PX:
+        raise DatasetError(
+            f"{state.path}: metadata.road_width: roads of {net.width * picture.shape[0]:.1f} px in its first picture; "
+            f"expected {MIN_ROAD_PX:g} px at least"
+        )
     start, goal = (_read_node(state.at("metadata"), key, net, side) for key in ("start_point", "end_point"))
     legs = shortest_way(net.roads, net.lengths(), net.distances()[:, goal], start, goal)
     if not legs:

@@ -91,7 +91,8 @@ def check_render(state: StateReader) -> None:
 
 def _check_inside(bbox: StateReader, render: StateReader) -> None:
     width, height = render.integer("image_width"), render.integer("image_height")
-    x, y, w, h = (bbox.integer(key) for key in ("x", "y", "width", "height"))
+    x, y = (bbox.integer(key) for key in ("x", "y"))
+    w, h = (bbox.integer(key, least=1) for key in ("width", "height"))
     if x + w > width or y + h > height:
         raise bbox.error("", f"a box inside the picture of {width} x {height} px", bbox.values)
 
