@@ -230,3 +230,15 @@ def test_subsampling_keeps_the_ends_and_spreads_evenly():
     assert subsample(video, 5)[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80]
     assert subsample(video, 81)[:, 0, 0, 0].tolist() == list(range(81))
     assert subsample(video[:2], 5)[[0, -1], 0, 0, 0].tolist() == [0, 1]
+
+
+def test_frames_that_the_edit_list_cuts_off_are_not_missing(tmp_path):
+    write_video(tmp_path / "whole.mp4", noise(12, 48, 64))
+    with av.open(str(tmp_path / "whole.mp4")) as whole, av.open(str(tmp_path / "cut.mp4"), "w") as cut:
+        stream = cut.add_stream_from_template(whole.streams.video[0])
+        packets = [packet for packet in whole.demux(video=0) if packet.dts is not None]
+        begin = sorted(packet.pts for packet in packets)[4]
+        for packet in packets:
+            packet.pts, packet.dts, packet.stream = packet.pts - begin, packet.dts - begin, stream
+            cut.mux(packet)
+    assert len(read_video(tmp_path / "cut.mp4")) == 8

@@ -3,12 +3,13 @@
 import csv
 import filecmp
 import json
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
 
 from wan_r1.cli.main import main
-from wan_r1.tasks import make_task, task_seed
+from wan_r1.tasks import family_of, frames_needed, make_task, make_tasks, task_seed
 from wan_r1.video import read_image, read_video, write_video
 
 MAKE = ["make", "maze", "--level", "tiny", "--num", "3", "--seed", "5"]
@@ -109,6 +110,7 @@ def test_a_missing_picture_is_one_clear_line_and_code_2(made, tmp_path, capsys):
     ("options", "message"),
     [
         (["--frames", "80"], "--frames: 80 frames; Wan needs 4n + 1, for example 77 or 81"),
+        (["--level", "tiny", "--frames", "5"], "--frames 5: the solution of tiny_0001 takes"),
         (["--level", "huge"], "level 'huge': unknown"),
         (["--skin", "velvet"], "velvet"),
     ],
@@ -142,16 +144,33 @@ def test_show_refuses_another_kind_of_file(tmp_path, capsys):
 
 def test_make_does_not_write_over_tasks_of_another_game(tmp_path, capsys):
     out = str(tmp_path / "mix")
-    assert main(["make", "maze", "--level", "tiny", "--num", "1", "--frames", "5", "--out", out]) == 0
-    assert main(["make", "trapfield", "--level", "tiny", "--num", "1", "--frames", "5", "--out", out]) == 2
+    assert main(["make", "maze", "--level", "tiny", "--num", "1", "--frames", "17", "--out", out]) == 0
+    assert main(["make", "trapfield", "--level", "tiny", "--num", "1", "--frames", "17", "--out", out]) == 2
     assert "holds tasks of maze already; choose another folder" in capsys.readouterr().err
 
 
 def test_a_second_level_keeps_the_rows_of_the_first(tmp_path):
     out = tmp_path / "levels"
     for level in ("tiny", "easy", "tiny"):
-        assert main(["make", "maze", "--level", level, "--num", "2", "--frames", "5", "--out", str(out)]) == 0
+        assert main(["make", "maze", "--level", level, "--num", "2", "--frames", "17", "--out", str(out)]) == 0
     rows = (out / "metadata.csv").read_text().splitlines()[1:]
     assert sorted(row.split(",")[0] for row in rows) == sorted(
         f"videos/{level}_000{number}.mp4" for level in ("tiny", "easy") for number in (1, 2)
     )
+
+
+@pytest.mark.parametrize("family", ["maze", "trapfield", "sokoban"])
+def test_as_many_frames_as_a_solution_takes_show_it_and_one_less_does_not(family):
+    for task in make_tasks(family, 3, 3, level="tiny"):
+        last = [family_of(task).render(task, task.solution, frames_needed(task) + more, 80)[-1] for more in (-1, 0, 9)]
+        assert np.array_equal(last[1], last[2])
+        assert not np.array_equal(last[0], last[1])
+
+
+def test_a_worker_that_is_killed_is_one_clear_line(tmp_path, capsys, monkeypatch):
+    def broken(self, *arguments, **options):
+        raise BrokenProcessPool("a process was terminated abruptly")
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor.map", broken)
+    assert main(["make", "maze", "--level", "tiny", "--num", "2", "--workers", "2", "--out", str(tmp_path)]) == 2
+    assert "take fewer --workers" in capsys.readouterr().err

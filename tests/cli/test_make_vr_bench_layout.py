@@ -74,3 +74,17 @@ def test_a_table_of_something_else_is_not_overwritten(tmp_path, capsys):
     assert main(["make", "maze", *options]) == 2
     assert "metadata.csv: expected columns video,prompt,input_image only" in capsys.readouterr().err
     assert (tmp_path / "metadata.csv").read_text() == "video,prompt\na.mp4,go\n"
+
+
+def test_another_game_is_not_written_into_the_same_folder(tmp_path, capsys):
+    options = ["--level", "easy", "--num", "1", "--size", "112", "--layout", "vr-bench", "--out", str(tmp_path)]
+    assert main(["make", "maze", *options]) == 0
+    assert main(["make", "trapfield", *options]) == 2
+    assert "holds tasks of maze already" in capsys.readouterr().err
+
+
+def test_rows_of_levels_that_stay_in_the_folder_stay_in_the_table(tmp_path):
+    options = ["--level", "easy", "--size", "112", "--layout", "vr-bench", "--out", str(tmp_path)]
+    assert main(["make", "trapfield", "--num", "3", *options]) == 0
+    assert main(["make", "trapfield", "--num", "1", *options]) == 0
+    assert sorted(row["video"][-8:-4] for row in rows_of(tmp_path)) == ["0001", "0002", "0003"]

@@ -1,6 +1,7 @@
 """`wan-r1 evaluate paths`: Target-Bench's folders judged; bad input is said and left out."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from wan_r1.cli.main import main
 from wan_r1.errors import DatasetError
 from wan_r1.evaluation.paths import evaluate_paths
+from wan_r1.metrics.target_bench import VIPE
 from wan_r1.tasks import make_tasks
 from wan_r1.tasks.target_bench import list_segments, write_segment
 from wan_r1.trackers.camera import OracleDecoder
@@ -83,3 +85,25 @@ def test_make_navigation_writes_what_evaluate_paths_reads(tmp_path):
     assert rows[0] == "video,prompt,input_image"
     assert all((out / part).is_file() for part in (rows[1].split(",")[0], rows[1].rsplit(",", 1)[1]))
     assert evaluate_paths(out, out, OracleDecoder()).rows()[0].overall.mean >= 0.89
+
+
+def test_the_compatible_column_has_the_constants_of_the_other(root):
+    (row,) = evaluate_paths(root, root, OracleDecoder(), constants=VIPE).rows()
+    assert row.overall.mean == pytest.approx(1.0, abs=1e-6)
+    assert row.compatible == pytest.approx(1.0, abs=1e-6)
+
+
+def test_true_poses_of_another_length_are_a_failure_of_that_video_only(root):
+    poses = sorted((root / "wm_videos" / "gt_videos").glob("*_poses.csv"))[0]
+    poses.write_text("\n".join(poses.read_text().splitlines()[:-1]))
+    found = evaluate_paths(root, root, OracleDecoder())
+    assert [result.failure is None for result in found.results] == [False, True, True]
+    assert "8 true poses for a video of 9 frames" in found.results[0].failure
+
+
+def test_a_model_may_have_any_name(root, tmp_path):
+    odd = root / "wm_videos" / os.fsdecode(b"a$\\q$_\xff")
+    (root / "wm_videos" / "gt_videos").rename(odd)
+    out = tmp_path / "plots"
+    assert main(["evaluate", "paths", str(root), str(root), "--decoder", "oracle", "--out", str(out)]) == 0
+    assert len(list(out.glob("*.png"))) == 3

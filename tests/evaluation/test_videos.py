@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,13 @@ def link_to_itself(folder: Path) -> None:
     (folder / "states/easy_0001.json").symlink_to(folder / "states/easy_0001.json")
 
 
+def huge_png() -> bytes:
+    """The head of a picture of 20000 x 20000 px, which PIL refuses to open."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+
+
+BOMB = huge_png()
 STATE, PICTURE = "states/easy_0001.json", "images/easy_0001.png"
 DAMAGES = {
     "missing key": (edit(lambda v: v["entities"].pop("player")), "player: missing"),
@@ -111,9 +120,17 @@ DAMAGES = {
         "expected a box inside the picture",
     ),
     "cell outside the board": (edit(lambda v: v["entities"]["player"]["grid_pos"].update(row=77)), "inside the grid"),
+    "no box at the edge": (
+        lambda f: (
+            edit(lambda v: v.pop("grid"))(f),
+            edit(lambda v: v["entities"]["player"]["bbox"].update(x=v["render"]["image_width"], width=0))(f),
+        ),
+        "width: expected a whole number",
+    ),
     "infinite box": (edit(lambda v: v["entities"]["goal"]["bbox"].update(x=float("inf"))), "expected a whole number"),
     "picture of another size": (other_picture, "48 x 48 px, but render says"),
     "no picture": (lambda f: (f / PICTURE).unlink(), "easy_0001.png"),
+    "bomb of a picture": (put(PICTURE, BOMB), "not a readable picture"),
     "garbage picture": (put(PICTURE, b"no picture"), "not a readable picture"),
     "not UTF-8": (put(STATE, b'{"version": "\xff\xfe"}'), "not valid JSON"),
     "not JSON": (put(STATE, b"{"), "not valid JSON"),
@@ -284,3 +301,26 @@ def test_a_video_in_parts_gives_the_frames_and_fidelity_of_the_whole(tmp_path):
         meter.add(index, video[index])
     assert meter.fidelity == maze_fidelity(video, agent, box, box, (56, 40))
     assert 0 < meter.fidelity < 0.1
+
+
+def test_tracks_of_other_code_of_the_trackers_are_not_read(dataset, tmp_path, monkeypatch):
+    settings = VideoSettings(cache=TrackCache(folder=tmp_path / "cache"))
+    evaluate_one(dataset, settings=settings)
+    monkeypatch.setattr("wan_r1.evaluation.reference._trackers_code", lambda: "other")
+    evaluate_one(dataset, settings=settings)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_linked_folders_of_samples_are_evaluated_and_links_back_end(dataset, tmp_path):
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "run1").symlink_to(dataset / FOLDER / "videos")
+    (tmp_path / "output" / "back").symlink_to(tmp_path / "output")
+    result = suite(dataset, tmp_path / "output")
+    assert [len(level.videos) for level in result.levels] == [1, 1, 1]
+    assert not result.levels[0].problems
+
+
+def test_a_folder_called_as_the_sums_is_counted_once(dataset, tmp_path):
+    shutil.move(dataset / FOLDER, (dataset / FOLDER).with_name("all"))
+    result = suite(dataset, dataset)
+    assert {row["levels"] for row in group_rows(result)} == {3}

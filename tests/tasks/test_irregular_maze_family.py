@@ -248,3 +248,9 @@ def test_bounds_that_no_net_meets_are_a_generation_error(monkeypatch):
     monkeypatch.setitem(ROAD_LEVELS, "impossible", replace(ROAD_LEVELS["easy"], min_nodes=90))
     with pytest.raises(GenerationError, match=r"level 'impossible'.*1000 tries"):
         make_task(NAME, 0, level="impossible")
+
+
+def test_a_road_from_a_place_to_itself_is_never_taken():
+    roads, lengths = np.array([[0, 0], [0, 1], [1, 2]]), np.array([0.0, 1.0, 1.0])
+    remaining = node_distances(3, roads, lengths)[:, 2]
+    assert [leg.road for leg in shortest_way(roads, lengths, remaining, 0, 2)] == [1, 2]

@@ -55,6 +55,8 @@ def test_the_reference_video_has_true_poses_beside_it(root):
         ("_metadata.json", "{", "not valid JSON"),
         ("_metadata.json", "{}", "distance_first_to_current"),
         ("_metadata.json", json.dumps({"distance_first_to_current": {"distance_meters": 0}}), "undefined"),
+        ("_metadata.json", json.dumps({"distance_first_to_current": {"distance_meters": 10**400}}), "as a number"),
+        ("_trajectory.csv", 'x,y\n0,0\n0,"' + 200_000 * "1", "not valid CSV"),
         ("_trajectory.csv", "x,y\n0,0\n0,nan\n", "line 3"),
         ("_trajectory.csv", "x,y\n0,0\n0,far\n", "'far'"),
         ("_trajectory.csv", "a,b\n0,0\n0,1\n", "column x"),
@@ -95,3 +97,12 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path):
 def test_only_rooms_can_be_written(tmp_path):
     with pytest.raises(DatasetError, match="maze"):
         write_segment(tmp_path, "a", make_task("maze", seed=1), 9)
+
+
+def test_a_segment_that_has_changed_is_read_anew(root):
+    (folder,) = list_segments(root)
+    before = anchor_of(read_segment(folder)).distance_m
+    values = json.loads(file_of(root, "_metadata.json").read_text())
+    values["distance_first_to_current"]["distance_meters"] *= 10
+    file_of(root, "_metadata.json").write_text(json.dumps(values))
+    assert anchor_of(read_segment(folder)).distance_m == pytest.approx(10 * before)

@@ -122,6 +122,7 @@ def _broken(tmp_path: Path, keys: tuple[str | int, ...], value: object) -> Path:
         (("metadata", "segments", 0), [[1, 2], [3, float("nan")], [5, 6]], r"segments\[0\]: expected 3 points"),
         (("metadata", "segments", 0), [[1, 2], [3, 4], [5, 6000]], "numbers from 0 to 1024"),
         (("metadata", "road_width"), "60", "road_width: expected a number between 0 and 1024"),
+        (("metadata", "road_width"), 1, r"road_width: roads of 1\.0 px in its first picture"),
         (("metadata", "start_point"), None, "start_point: missing"),
         (("metadata", "end_point"), [5, 5], "end_point: expected an end of one of the segments"),
         (("metadata", "end_point"), 7, "end_point: expected 1 points"),
