@@ -62,6 +62,13 @@ def test_task_i_depends_on_the_seed_and_i_only():
     assert_same_task(make_task("maze", task_seed(4, 9), level="tiny"), alone)
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    for make in (lambda: make_task("maze", seed), lambda: make_tasks("maze", seed, 1)):
+        with pytest.raises(ConfigError, match="seed = "):
+            make()
+
+
 def test_other_seeds_and_other_numbers_give_other_tasks():
     tasks = make_tasks("maze", 4, 20, level="tiny") + make_tasks("maze", 5, 20, level="tiny")
     assert len({task.first_frame.tobytes() for task in tasks}) == 40

@@ -7,7 +7,7 @@ from typing import Any
 
 from wan_r1.errors import ConfigError
 from wan_r1.tasks.draw import lengths
-from wan_r1.tasks.family import Family, HasTricks, MovesObjects, task_seed
+from wan_r1.tasks.family import Family, HasTricks, MovesObjects, check_seed, task_seed
 from wan_r1.tasks.irregular_maze import IrregularMazeFamily
 from wan_r1.tasks.maze import MazeFamily
 from wan_r1.tasks.maze3d import Maze3DFamily
@@ -78,7 +78,7 @@ def make_task(family: str, seed: int, **settings: Any) -> Task:
     >>> make_task("maze", seed=7, level="easy").prompt
     'maze: the red circle walks on the white floor to the green square and never crosses the light blue wall'
     """
-    return make_family(family, **settings).generate(seed)
+    return make_family(family, **settings).generate(check_seed(seed))
 
 
 def make_tasks(family: str, seed: int, num: int, start: int = 0, **settings: Any) -> list[Task]:

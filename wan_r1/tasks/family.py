@@ -5,9 +5,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from wan_r1.errors import ConfigError
 from wan_r1.types import Path, Task, Track, Verdict
 
-__all__ = ["Family", "HasTricks", "MovesObjects", "task_seed"]
+__all__ = ["Family", "HasTricks", "MovesObjects", "check_seed", "task_seed"]
 
 
 class Family(Protocol):
@@ -51,6 +52,14 @@ class HasTricks(Protocol):
         ...
 
 
+def check_seed(seed: int) -> int:
+    """The seed as a plain integer; ConfigError unless it is a whole number of at least 0."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ConfigError(f"seed = {seed!r}: expected a whole number of at least 0")
+    return int(seed)
+
+
 def task_seed(seed: int, index: int) -> int:
     """Seed of task `index` of the stream `seed`; depends on nothing else. A 63-bit integer."""
+    check_seed(seed)
     return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
