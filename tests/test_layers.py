@@ -31,7 +31,6 @@ ALLOWED = {
     "rollout": WORLD | MODEL | {"clock", "distributed"},
     "training": BRIDGE,
     "evaluation": BRIDGE,
-    "scaling": BRIDGE,
     "reports": {"types", "errors", "video", "runs"},
     "__init__": WORLD,
 }

@@ -39,6 +39,7 @@ VIOLATION_KINDS = (
     "off_road",
     "extra_agent",
     "agent_lost",
+    "agent_changed",
     "box_moved_alone",
     "box_overlap",
     "scene_changed",

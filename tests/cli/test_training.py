@@ -209,6 +209,28 @@ def test_generate_makes_the_same_videos_each_time_and_scores_them(model, tmp_pat
     assert np.abs(alone - second).mean() > 4 * np.abs(alone - first).mean()
 
 
+def test_generate_takes_many_states_and_its_files_are_samples_for_evaluate(model, tmp_path, capsys):
+    assert main(["make", "maze", "--level", "easy", "--num", "2", "--out", str(tmp_path / "data")]) == 0
+    states = [str(file) for file in sorted((tmp_path / "data" / "states").iterdir())]
+    out = ["--out", str(tmp_path / "out")]
+    options = ["--policy", str(model), "--frames", "9", "--steps", "2", "--device", "cpu", *out]
+    capsys.readouterr()
+    assert main(["generate", "--state", *states, "--num-samples", "2", "--json", *options]) == 0
+    made = json.loads(capsys.readouterr().out)["videos"]
+    assert [Path(video["file"]).name for video in made] == [
+        f"easy_000{task}_{sample}.mp4" for task in (1, 2) for sample in (0, 1)
+    ]
+    assert main(["evaluate", "videos", str(tmp_path / "data"), str(tmp_path / "out"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["errors"] == []
+    assert found["groups"][-1]["videos"] == 4
+
+
+def test_generate_refuses_states_whose_videos_would_have_one_name(model, tmp_path, capsys):
+    assert main(["generate", "--policy", str(model), "--state", "a/x.json", "b/x.json", "--out", str(tmp_path)]) == 2
+    assert "several states need different names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

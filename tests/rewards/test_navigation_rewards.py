@@ -91,8 +91,10 @@ def test_a_game_has_no_reference_video_to_compare_with():
 
 @pytest.mark.slow
 def test_dinov2_and_vjepa2_encode_through_transformers(tmp_path):
+    import torch
     from transformers import Dinov2Config, Dinov2Model, VJEPA2Config, VJEPA2Model
 
+    torch.manual_seed(0)
     dino = Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=224, patch_size=14)
     Dinov2Model(dino).save_pretrained(tmp_path / "dino")
     jepa = VJEPA2Config(

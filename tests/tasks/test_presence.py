@@ -5,6 +5,8 @@ import pytest
 
 from wan_r1.tasks.presence import doubled, first_lasting, lost
 
+STANDING = np.zeros((17, 2))
+
 
 def flags(text: str) -> np.ndarray:
     return np.array([letter == "x" for letter in text])
@@ -24,13 +26,28 @@ def flags(text: str) -> np.ndarray:
     ],
 )
 def test_a_long_gap_or_many_short_ones_lose_the_agent(seen: str, frame: int | None) -> None:
-    found = [violation.frame for violation in lost(flags(seen))]
+    found = [violation.frame for violation in lost(flags(seen), STANDING)]
+    assert found == ([] if frame is None else [frame])
+
+
+@pytest.mark.parametrize(
+    ("seen", "places", "frame"),
+    [
+        ("xx..xxxx", [0, 0, 9, 9, 3, 3, 3, 3], 2),  # moves while it is not seen only
+        ("xx..xxxx", [0, 0, 9, 9, 2, 2, 2, 2], None),  # two steps
+        ("xx..xxxx", [0, 1, 9, 9, 4, 5, 6, 7], None),  # less than half of the way
+        ("x.x.xxxx", [0, 9, 0, 9, 3, 3, 3, 3], 3),  # not in the first gap
+    ],
+)
+def test_most_of_the_way_must_be_seen(seen: str, places: list[float], frame: int | None) -> None:
+    points = np.stack([np.asarray(places, float), np.zeros(len(places))], axis=1)
+    found = [violation.frame for violation in lost(flags(seen), points)]
     assert found == ([] if frame is None else [frame])
 
 
 def test_a_short_video_may_blink_too() -> None:
-    assert list(lost(flags("xx.xx"))) == []
-    assert [violation.frame for violation in lost(flags("x.x.x.x.x"))] == [1]
+    assert list(lost(flags("xx.xx"), STANDING)) == []
+    assert [violation.frame for violation in lost(flags("x.x.x.x.x"), STANDING)] == [1]
 
 
 def test_a_flag_lasts_in_a_run_or_by_its_share() -> None:

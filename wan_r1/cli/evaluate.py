@@ -14,7 +14,7 @@ EXAMPLES = (
     "wan-r1 evaluate videos data/vr_bench/maze out/maze",
     "wan-r1 evaluate videos data/vr_bench/maze out/maze --tracker csrt --workers 4 --pictures",
     "wan-r1 evaluate paths data/rooms data/rooms/wm_videos",
-    "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/maze_tiny/model",
+    "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --checkpoint runs/rl_maze_tiny/model",
     "wan-r1 evaluate policy recipes/rl/maze_tiny.toml --num-tasks 64 --num-samples 16 --json",
 )
 

@@ -23,7 +23,7 @@ __all__ = ["SHIPPED", "EvaluationSettings", "RLRecipe", "SFTRecipe", "load_any",
 
 SHIPPED = ("wan-tiny", "wan-tiny-games", "wan-tiny-rooms")
 """As `policy.path`: the small models that come with the library. The first knows mazes, the second all five games; the
-third has an autoencoder and words for walks through rooms, and the transformer of the second: it must learn to walk."""
+third walks through rooms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

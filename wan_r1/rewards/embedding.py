@@ -13,11 +13,10 @@ With unit vectors f_t of the video's frames and g_k of as many frames of the ref
     value      = gate * (w_endpoint endpoint + w_progress progress + w_order order + w_structure structure)
 
 gate is the product of numbers in [0, 1]: likeness (the mean of likeness_t), smoothness (no jump along the reference, as
-a hard cut or a cross-fade has; a place is here the mean of those that are about as alike as the best), steps (of the
-reference's frames up to the farthest place, enough are shown: a few
-stills are no walk), motion (frames are not mere mixtures of those before and after, as in fades), start (the video
-begins where it should) and parallax (the first frame, enlarged, does not explain the later frames better than it
-explains those of the reference).
+a hard cut has), steps (of the reference's frames up to the farthest place, enough are shown: a few stills are no walk;
+for both a place is the mean of those that are about as alike as the best), motion (frames are not mere mixtures of
+those before and after, as in fades), start (the video begins where it should) and parallax (the first frame, enlarged,
+does not explain the later frames better than it explains those of the reference).
 """
 
 import functools
@@ -41,9 +40,10 @@ Floats = NDArray[np.float64]
 
 SHIFTS = (0.0, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3)
 SHIFT_COST = 0.3
-SOFTNESS = 0.02
-"""Differences in likeness below which two places are both taken for that of a frame, when jumps are measured: the best
-place of a blurred frame, which is like many, would leap from one to the other."""
+SOFTNESS = 0.1
+"""Difference in likeness below which two places are both taken for that of a frame, when jumps and steps are measured,
+as a share of how unlike the reference's frames are on the mean: the best place of a blurred frame, which is like many,
+would leap from one to the other."""
 NUM_END = 2
 """Frames at the end whose likeness counts as that of the last."""
 START_LIKENESS = (0.7, 0.9)
@@ -54,7 +54,9 @@ STEPS = (0.3, 0.5)
 reference's speed shows half of them."""
 MIXTURE, CHANGE = 0.15, 4.0
 """Difference of a frame to the mean of its neighbours, as a share of theirs to each other, below which it is a mixture;
-drawn walks have .35 and more, fades .02. Counted where the neighbours differ by this many grey levels."""
+drawn walks have .21 and more, fades .07 at most. Counted where the neighbours differ by this many grey levels."""
+MIXTURE_SPANS = (1, 4)
+"""How far away the neighbours are: next to each other for fades between stills, farther for a slow fade."""
 MIXTURES = (0.2, 0.5)
 """Share of such frames between which the gate of the motion closes."""
 ZOOM_RATIO = (0.5, 0.68)
@@ -109,15 +111,16 @@ class EmbeddingReward:
             return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *GATES), 0.0))
         video = subsample(video, min(len(video), self.num_frames))
         vectors = encode_frames(self.encoder, video, self.weights, self.device)
-        parts = self._compare(vectors, zoom_matches(video), reference) | {
-            "motion": 1 - _share(_mixed(video), *MIXTURES)
+        parts = self._compare(vectors, reference) | {
+            "motion": 1 - _share(_mixed(video), *MIXTURES),
+            "parallax": _parallax(video, reference.similarity(vectors).argmax(axis=1), reference),
         }
         gate = float(np.prod([parts[name] for name in GATES]))
         value = gate * sum(getattr(self, name) * parts[name] for name in _PARTS)
         return Score(value=float(np.clip(value, 0, 1)), parts=parts)
 
-    def _compare(self, vectors: Vectors, zooms: Floats, reference: "_Reference") -> dict[str, float]:
-        """Parts and gates of T >= 2 frames against as many of the reference."""
+    def _compare(self, vectors: Vectors, reference: "_Reference") -> dict[str, float]:
+        """Parts and gates that vectors [T >= 2, D] tell, against as many of the reference."""
         alike, last = reference.similarity(vectors), len(vectors) - 1
         best = alike.argmax(axis=1)
         places = best / last
@@ -126,7 +129,8 @@ class EmbeddingReward:
         likeness = np.clip((alike.max(axis=1) - self.least_likeness) / span, 0, 1)
         end = float(likeness[-NUM_END:].mean())
         among, wanted = vectors @ vectors.T, reference.vectors[0] @ reference.vectors[0].T
-        jump = float(np.abs(np.diff(_soft_places(alike))).max())
+        soft = _soft_places(alike, SOFTNESS * float((1 - wanted).mean()))
+        jump, shown = float(np.abs(np.diff(soft)).max()), np.round(soft * last)
         return {
             "endpoint": _share(alike[last, last], earlier, 1.0),
             "progress": float(places[last]) * end,
@@ -134,10 +138,9 @@ class EmbeddingReward:
             "structure": (1 - _share(np.abs(among - wanted).mean(), 0.0, (1 - wanted).mean())) * end,
             "likeness": float(likeness.mean()),
             "smoothness": 1 - _share(jump, max(self.max_jump, 2 / last), self.max_jump + max(self.max_jump, 2 / last)),
-            "steps": _share(len(np.unique(best)) / (1 + int(best.max())), *STEPS),
+            "steps": _share(len(np.unique(shown)) / (1 + shown.max()), *STEPS),
             "start": _share(float(vectors[0] @ reference.vectors[0][0]), *START_LIKENESS)
             * (1 - _share(places[0], *START_PLACE)),
-            "parallax": _parallax(zooms, reference.zooms[best], places),
         }
 
 
@@ -158,7 +161,7 @@ class _Reference:
 def _reference(key: TaskKey, reward: EmbeddingReward, num_frames: int, height: int, width: int) -> _Reference:
     video = reference_video(key.task, num_frames, height, width)
     moved = [encode_frames(reward.encoder, _moved(video, shift), reward.weights, reward.device) for shift in SHIFTS]
-    return _Reference(vectors=np.stack(moved), zooms=zoom_matches(video))
+    return _Reference(vectors=np.stack(moved), zooms=zoom_matches(video[0], video))
 
 
 def _moved(video: NDArray[np.uint8], shift: float) -> NDArray[np.uint8]:
@@ -174,19 +177,20 @@ def _share(value: float, low: float, high: float) -> float:
 
 
 def _mixed(video: NDArray[np.uint8]) -> float:
-    """Share of the frames of video [T, H, W, 3] that are the mean of their neighbours, of those that move."""
+    """Share of the frames of video [T, H, W, 3] that are the mean of those before and after, of those that move."""
     soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.0) for frame in video]).astype(np.float32)
-    if len(soft) < 3:
-        return 0.0
-    away = np.abs(soft[1:-1] - (soft[:-2] + soft[2:]) / 2).mean(axis=(1, 2, 3))
-    apart = np.abs(soft[2:] - soft[:-2]).mean(axis=(1, 2, 3))
-    moves = apart > CHANGE
-    return float((away[moves] < MIXTURE * apart[moves]).mean()) if moves.any() else 0.0
+    shares = [0.0]
+    for span in (span for span in MIXTURE_SPANS if len(soft) > 2 * span):
+        away = np.abs(soft[span:-span] - (soft[: -2 * span] + soft[2 * span :]) / 2).mean(axis=(1, 2, 3))
+        apart = np.abs(soft[2 * span :] - soft[: -2 * span]).mean(axis=(1, 2, 3))
+        moves = apart > CHANGE
+        shares += [float((away[moves] < MIXTURE * apart[moves]).mean())] if moves.any() else []
+    return max(shares)
 
 
-def _soft_places(alike: Floats) -> Floats:
+def _soft_places(alike: Floats, softness: float) -> Floats:
     """Places along the reference in [0, 1], each the mean of those that are about as alike as the best."""
-    weights = np.exp((alike - alike.max(axis=1, keepdims=True)) / SOFTNESS)
+    weights = np.exp((alike - alike.max(axis=1, keepdims=True)) / max(softness, 1e-6))
     return np.asarray(weights @ np.linspace(0, 1, alike.shape[1]) / weights.sum(axis=1))
 
 
@@ -196,9 +200,10 @@ def _order(places: Floats) -> float:
     return max(0.0, float(np.corrcoef(places, np.arange(len(places)))[0, 1])) * span if span > 0 else 0.0
 
 
-def _parallax(zooms: Floats, expected: Floats, places: Floats) -> float:
-    """0 if frames well along the way are mere enlargements of the first."""
-    far = places > 1 / 3
+def _parallax(video: NDArray[np.uint8], best: NDArray[np.intp], reference: _Reference) -> float:
+    """0 if frames well along the way, at indices best [T] of the reference, are mere enlargements of the first."""
+    far = best > (len(video) - 1) / 3
     if not far.any():
         return 1.0
-    return _share(float((1 - zooms[far]).mean() / max((1 - expected[far]).mean(), 1e-3)), *ZOOM_RATIO)
+    left, expected = 1 - zoom_matches(video[0], video[far]), 1 - reference.zooms[best[far]]
+    return _share(float(left.mean() / max(expected.mean(), 1e-3)), *ZOOM_RATIO)

@@ -4,6 +4,7 @@ The changes come per tile (about half a board cell), with a global change of lig
 mild brightness change or grain costs nothing, while an erased wall or a moved goal is a change of many grey levels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ GOAL_CORE = 0.7
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneFacts:
-    """fidelity in [0, 1]: 1 = nothing but the objects changed; violations: scene_changed and goal_moved, if any."""
+    """fidelity in [0, 1]: 1 = nothing but the objects changed; violations: scene_changed, goal_moved, agent_changed."""
 
     fidelity: float
     violations: tuple[Violation, ...]
@@ -41,9 +42,11 @@ class FidelityCheck:
     violation_share: float = 0.06
     """Share of changed tiles in a frame that makes it a changed scene."""
     goal_lost: float = 0.6
-    """Share of a small goal's contrast by which its colour may differ."""
+    """Share of a goal's contrast by which its colour may differ."""
     min_frames: int = 3
     """Frames in a row that a change must last to be a violation, if it does not come back again and again."""
+    least_look: float = 0.66
+    """Share of an object's contrast that must be explained in the median frame: .8 of its size explains less."""
     least_contrast: float = 0.72
     """Share of the contrast between places of the conditioning image that a frame must show."""
 
@@ -66,12 +69,19 @@ class FidelityCheck:
         for index, box in enumerate(task.goals):
             moved = self._box_changed(observation.changes, box) | (observation.goals[:, index] > self.goal_lost)
             checks["goal_moved"] = checks.get("goal_moved", False) | moved
-        violations = []
+        violations = list(self._changed_looks(observation))
         for kind, flags in checks.items():
             frame = first_lasting(flags, self.min_frames)
             if frame is not None:
                 violations.append(Violation(kind=kind, frame=frame))
         return SceneFacts(fidelity=float(fidelity), violations=tuple(violations))
+
+    def _changed_looks(self, observation: Observation) -> Iterator[Violation]:
+        """The first object that does not look like itself in most frames that show it."""
+        for scores, seen in zip(observation.track.scores, observation.track.seen, strict=True):
+            if seen.any() and np.median(scores[seen]) < self.least_look:
+                yield Violation(kind="agent_changed", frame=int((seen & (scores < self.least_look)).argmax()))
+                return
 
     def _box_changed(self, changes: NDArray[np.float32], box: Box) -> NDArray[np.bool_]:
         """Frames [T] in which half of the visible tiles in the middle of a box changed on average.

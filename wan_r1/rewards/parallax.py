@@ -11,11 +11,14 @@ SIDES_PX = tuple(sorted({round(SIDE_PX / 1.05**step) for step in range(27)}))
 """Sides of the part of the first frame that is enlarged: zooms up to 3.5 in steps of 5 % or a pixel."""
 
 
-def zoom_matches(video: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How well a part of the first frame, enlarged, explains each frame of video [T, H, W, 3]: correlations [T]."""
+def zoom_matches(first: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How well a part of the first frame [H, W, 3], enlarged, explains frames [N, H, W, 3]: correlations [N]."""
     size = (SIDE_PX, SIDE_PX)
-    gray = [cv2.cvtColor(cv2.resize(f, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for f in video]
-    return np.asarray([max(_match(gray[0], frame, side) for side in SIDES_PX) for frame in gray])
+    begin, *gray = (
+        cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        for frame in (first, *frames)
+    )
+    return np.asarray([max(_match(begin, frame, side) for side in SIDES_PX) for frame in gray])
 
 
 def _match(first: NDArray[np.uint8], frame: NDArray[np.uint8], side: int) -> float:

@@ -16,6 +16,9 @@ MAX_GAP = 2
 MAX_SHARE = 0.2
 """Share of all frames, more than 2 of them, that may lack the agent or show a changed scene, a few at a time."""
 
+HIDDEN_SHARE, HIDDEN_STEPS = 0.5, 2.0
+"""Share of the agent's way, more than so many steps of the game, that may lie in gaps."""
+
 MAX_DOUBLE = 1
 """Frames in a row with two agents that count as a ghost of the decoder."""
 
@@ -23,13 +26,28 @@ MAX_DOUBLE_SHARE = 0.1
 """Share of all frames that may show two agents, one at a time."""
 
 
-def lost(seen: NDArray[np.bool_]) -> Iterator[Violation]:
-    """A long gap, many short ones, or a gap that lasts to the end: who is not there has not stayed. seen: [T]."""
+def lost(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> Iterator[Violation]:
+    """A long gap, many short ones, one that lasts to the end, or most of the way in gaps: who walks must be seen to.
+
+    seen: [T]; points: [T, 2] in steps of the game.
+    """
     frame = first_lasting(~seen, MAX_GAP + 1)
     if frame is None and not seen[-1]:
         frame = int(np.flatnonzero(seen)[-1]) + 1 if seen.any() else 0
+    if frame is None:
+        frame = _out_of_sight(seen, points)
     if frame is not None:
         yield Violation(kind="agent_lost", frame=frame)
+
+
+def _out_of_sight(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> int | None:
+    """The first frame of a gap in which the agent moved, if more than HIDDEN_SHARE of its way lies in such gaps."""
+    frames = np.flatnonzero(seen)
+    steps = np.hypot(*np.diff(points[frames], axis=0).T)
+    hidden = steps * (np.diff(frames) > 1)
+    if hidden.sum() <= max(HIDDEN_STEPS, HIDDEN_SHARE * steps.sum()):
+        return None
+    return int(frames[:-1][hidden > min(1.0, hidden.max() / 2)][0]) + 1
 
 
 def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:

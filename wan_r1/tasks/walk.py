@@ -102,7 +102,7 @@ def judge_walk(
     way = int(remaining[start])
     places = {int(t): place_at(grid, cells[t, 1], cells[t, 0]) for t in np.flatnonzero(seen)}
     cap = step_cap(cells[seen], way, len(cells), max_step)
-    broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen), *doubled(track.copies[row])]
+    broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen, cells), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(cells)
     legal = [place for t, place in places.items() if t < end]

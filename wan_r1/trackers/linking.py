@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Box, Task, Track
 
-__all__ = ["Found", "link_instances", "with_still_copies"]
+__all__ = ["Found", "link_instances", "with_lasting_copies"]
 
-STILL_FRAMES = 6
-"""Frames in a row in which a faint instance stays; a decoder's ghosts last four, the frames of one latent frame."""
-STILL_SHARE = 0.4
-"""Share of the least distance of two instances by which it may move meanwhile."""
+LASTING_FRAMES, OF_FRAMES = 5, 8
+"""Of so many frames in a row, those that show a faint further instance for it to count; ghosts of decoders last two or
+three frames, and honest videos that went through an autoencoder show none in most."""
 
 Found = list[tuple[float, float, float]]
 """Instances in one frame: x, y (pixel centres at integers) and score."""
@@ -52,26 +51,20 @@ def link_instances(
     return Track(objects=names, points=points, seen=copies > 0, copies=copies, scores=scores, unit="image")
 
 
-def with_still_copies(
-    track: Track, faint: list[dict[str, Found]], alike: dict[str, tuple[str, ...]], gaps: dict[str, float]
-) -> Track:
-    """The track with one more copy in frames in which a faint further instance stays where it was for STILL_FRAMES.
+def with_lasting_copies(track: Track, faint: list[dict[str, Found]], alike: dict[str, tuple[str, ...]]) -> Track:
+    """The track with one more copy in frames with a faint further instance, where LASTING_FRAMES of OF_FRAMES have one.
 
-    faint: per frame, the faint instances of each kind of object in pixels; gaps: least distance of two instances.
+    It may stand, walk, tremble or blink. faint: per frame, the faint instances of each kind of object.
     """
     copies = track.copies.copy()
     for first, members in alike.items():
         rows = [track.objects.index(name) for name in members]
-        stays: list[tuple[float, float, int]] = []
-        for t, instances in enumerate(faint):
-            here = []
-            for x, y, _ in instances[first]:
-                near = [n for a, b, n in stays if np.hypot(x - a, y - b) <= STILL_SHARE * gaps[first]]
-                here.append((x, y, 1 + max(near, default=0)))
-            stays = here
-            longest = max((n for _, _, n in stays), default=0)
-            if longest >= STILL_FRAMES:
-                copies[rows, t - longest + 1 : t + 1] = np.maximum(copies[rows, t - longest + 1 : t + 1], 2)
+        there = np.asarray([bool(instances[first]) for instances in faint])
+        for start in range(max(1, len(there) - OF_FRAMES + 1)):
+            frames = start + np.flatnonzero(there[start : start + OF_FRAMES])
+            if len(frames) >= LASTING_FRAMES:
+                for row in rows:
+                    copies[row, frames] = np.maximum(copies[row, frames], 2)
     return replace(track, copies=copies)
 
 

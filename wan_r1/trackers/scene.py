@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import TrackingError
-from wan_r1.trackers.goals import SmallGoal, small_goals
+from wan_r1.trackers.goals import GoalLook, goal_looks
 from wan_r1.trackers.light import largest_channel
 from wan_r1.types import Box, Sprite, Task
 
@@ -110,6 +110,11 @@ class Template:
         """Pixels from the centre to the border of the kernel."""
         return int(self.ring.shape[0] // 2)
 
+    @property
+    def cover(self) -> float:
+        """Pixels to each side of its centre that it may cover."""
+        return float(self.near.any(axis=0).sum()) / 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scene:
@@ -119,7 +124,7 @@ class Scene:
     c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
     height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
     that look alike; alike: the same names -> names of all objects that look like it; ground [r, c]: tiles beside the
-    goals; goals: the small ones (goals.py).
+    goals; goals: what they look like (goals.py).
     """
 
     factor: int
@@ -132,7 +137,7 @@ class Scene:
     templates: dict[str, Template]
     alike: dict[str, tuple[str, ...]]
     ground: NDArray[np.bool_]
-    goals: tuple[SmallGoal | None, ...]
+    goals: tuple[GoalLook, ...]
 
 
 @functools.lru_cache(maxsize=8)
@@ -165,7 +170,7 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
         alike=alike,
         ground=_beside_goals(task, tiles.shape[:2]),
-        goals=small_goals(task, background, size),
+        goals=goal_looks(task, background, size),
     )
 
 

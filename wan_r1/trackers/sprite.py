@@ -18,7 +18,7 @@ from wan_r1.errors import ConfigError, TrackingError
 from wan_r1.trackers.candidates import Candidate, undisputed
 from wan_r1.trackers.goals import goal_change
 from wan_r1.trackers.light import contrast_of, fit_light, largest_channel, relight
-from wan_r1.trackers.linking import Found, link_instances, with_still_copies
+from wan_r1.trackers.linking import Found, link_instances, with_lasting_copies
 from wan_r1.trackers.scene import (
     MIN_CONTRAST,
     TILE_PX,
@@ -78,8 +78,8 @@ class SpriteTracker:
     """Opacity above which a further instance of the same object counts: imprecise decoders leave fainter trails."""
     min_copy_score: float = 0.55
     """Share of the contrast that a further instance must explain."""
-    min_still_amplitude: float = 0.4
-    """Opacity above which a further instance counts that stays in its place: trails of decoders do not stay."""
+    min_lasting_amplitude: float = 0.4
+    """Opacity above which a further instance counts that is there in most frames: ghosts of decoders are not."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -109,9 +109,9 @@ class SpriteTracker:
             chunks += [self._observe_chunk(part[first : first + CHUNK], scene) for first in range(0, len(part), CHUNK)]
         if scene is None:
             raise TrackingError("a video without any part; it needs at least one frame")
-        instances, stills = ([one for chunk in chunks for one in chunk[index]] for index in (0, 1))
-        gaps = {name: template.gap for name, template in scene.templates.items()}
-        track = with_still_copies(link_instances(instances, task, scene.alike, scene.size), stills, scene.alike, gaps)
+        instances, fainter = ([one for chunk in chunks for one in chunk[index]] for index in (0, 1))
+        track = link_instances(instances, task, scene.alike, scene.size)
+        track = with_lasting_copies(track, fainter, scene.alike)
         changes, goals, light, contrast = (np.concatenate(piece) for piece in list(zip(*chunks, strict=True))[2:])
         return Observation(track=track, changes=changes, goals=goals, light=light, contrast=contrast)
 
@@ -128,7 +128,7 @@ class SpriteTracker:
             lit = relight(frame, light[index])
             instances, fainter = self._find(lit, scene)
             _hide(changes[index], instances, scene)
-            where = [(scene.templates[name].reach, each) for name, each in instances.items()]
+            where = [(scene.templates[name].cover, each) for name, each in instances.items()]
             goals[index] = [goal_change(lit, goal, where) for goal in scene.goals]
             found.append(instances)
             faint.append(fainter)
@@ -174,7 +174,7 @@ class SpriteTracker:
         first = last = _window(busy, template.reach)
         while len(places) < MAX_INSTANCES - 1 + len(scene.alike[name]) and cv2.countNonZero(busy) > least:
             if not places:
-                score, matched = _match(frame, noise, scene.background, template, first, self.min_still_amplitude)
+                score, matched = _match(frame, noise, scene.background, template, first, self.min_lasting_amplitude)
             else:
                 last = _window(busy, template.reach)
                 _forbid(score, places[-1], first, template)

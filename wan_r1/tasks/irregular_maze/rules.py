@@ -97,7 +97,7 @@ def judge(task: Task, track: Track) -> Verdict:
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
     cap = _step_cap(points[frames], way, len(points))
-    broken = [*_walk_violation(net, frames, places, cap, state.start), *lost(seen), *doubled(track.copies[row])]
+    broken = [*_walk_violation(net, frames, places, cap, state.start), *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
     left = _left(net, places[:legal], state.goal)

@@ -64,7 +64,7 @@ def judge(task: Task, track: Track) -> Verdict:
     points, seen = track.of("agent").astype(np.float64) / view.unit, track.seen[row]
     frames = [int(t) for t in np.flatnonzero(seen)]
     followed, left = _follow(view, start, points, frames, step_cap(points[seen], way, len(points)))
-    broken = [*left, *lost(seen), *doubled(track.copies[row])]
+    broken = [*left, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(points)
     spots = [(road.steps[step], share) for step, share in _likeliest(followed[: sum(t < end for t in frames)])]

@@ -26,6 +26,12 @@ OVERLAP = 0.6
 GRIP = 0.45
 """Cells by which the distance of agent and box during a push may differ from one cell, in rows and in columns."""
 
+TOUCH, TOUCH_FRAMES = 0.25, 2
+"""Cells of air between agent and box during a push, and frames, or half of those of pushes, that may show them."""
+
+PULLED = 0.35
+"""Share of a move by which a box may come back during a push, and a half that has been pushed may not be undone."""
+
 MAX_STEP = 3.0
 """Longest way in cells between two frames that can still be followed; the way around one wall or box has 4."""
 
@@ -87,7 +93,7 @@ def judge(task: Task, track: Track) -> Verdict:
         for violation in doubled(track.copies[row])
     ]
     violations += [at_point(track, violation, names[number]) for number, violation in broken]
-    for violation in lost(seen):
+    for violation in lost(seen, cells[0]):
         missing = [name for name, row in zip(names, rows, strict=True) if not track.seen[row, violation.frame]]
         violations.append(at_point(track, violation, missing[0] if missing else "agent"))
     violations.sort(key=lambda violation: violation.frame)
@@ -113,6 +119,7 @@ def _poses(
     before, last = Pose(near=start, far=start, share=0.0, off=0.0), -1
     place = np.asarray([level.start, *level.boxes], dtype=np.float64)
     poses: dict[int, Pose] = {}
+    push: Pose | None = None
     for frame in map(int, np.flatnonzero(seen)):
         limit = cap * (frame - last) + STEP_SLACK if frame else STEP_SLACK
         here = cells[:, frame]
@@ -122,8 +129,42 @@ def _poses(
         if pose is None:
             kind, number = _broken(grid, before, here, np.hypot(*(here - place).T), limit)
             return poses, [(number, Violation(kind=kind, frame=frame))]
+        if push is not None and _is_pulled(push, pose):
+            return poses, [(_pushed_box(push, here), Violation(kind="box_moved_alone", frame=frame))]
+        push = _farther(push, pose)
         poses[frame], before, last, place = pose, pose, frame, here
+    apart = [frame for frame, pose in poses.items() if pose.is_push and _air(pose, cells[:, frame]) > TOUCH]
+    if len(apart) > max(TOUCH_FRAMES, sum(pose.is_push for pose in poses.values()) / 2):
+        number = _pushed_box(poses[apart[0]], cells[:, apart[0]])
+        return poses, [(number, Violation(kind="box_moved_alone", frame=apart[0]))]
     return poses, []
+
+
+def _farther(push: Pose | None, pose: Pose) -> Pose | None:
+    """The farthest pose of the push that goes on; None once it is done."""
+    if not pose.is_push:
+        return push if push is not None and pose.state == push.near else None
+    same = push is not None and (push.near, push.far) == (pose.near, pose.far)
+    return push if same and push is not None and push.share > pose.share else pose
+
+
+def _is_pulled(push: Pose, pose: Pose) -> bool:
+    """Whether a box comes back: inside its push, or to where it stood though half of the push was done."""
+    if (push.near, push.far) == (pose.near, pose.far):
+        return pose.share < push.share - PULLED
+    return not pose.is_push and pose.state == push.near and push.share > PULLED + TREMBLE
+
+
+def _pushed_box(push: Pose, here: Points) -> int:
+    """The number, from 1, of the box that a push moves, of objects at places here [O, 2]."""
+    moved = next(box for box in push.near[1] if box not in push.far[1])
+    return 1 + int(np.hypot(*(here[1:] - moved).T).argmin())
+
+
+def _air(push: Pose, here: Points) -> float:
+    """Cells between agent and box during a push, beyond their distance of one cell. here [O, 2]."""
+    step = np.asarray(push.far[0], np.float64) - push.near[0]
+    return float((here[_pushed_box(push, here)] - here[0]) @ step - 1)
 
 
 def poses_at(grid: Grid, places: Points) -> Iterator[Pose]:
