@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.rewards import REWARDS, MixReward, PaperReward, SparseReward, TrajectoryReward
-from wan_r1.tasks import family_of, make_task
-from wan_r1.types import Path, Task
+from wan_r1.rewards.stages import STAGES, plain_stage
+from wan_r1.tasks import family_of, make_task, make_tasks
+from wan_r1.tasks.draw import draw_sprites, walk_positions
+from wan_r1.types import Path, Sprite, Task
 
 REWARD = TrajectoryReward()
 TASK = make_task("maze", seed=4)  # 12 moves
@@ -161,3 +164,32 @@ def test_the_goal_frame_alone_is_no_solution(num_frames: int) -> None:
     last = _walk(TASK, 12)[-1:]
     assert REWARD(TASK, last.repeat(num_frames, axis=0)).value == 0
     assert REWARD(TASK, np.concatenate([TASK.first_frame[None], last])).value < 0.1
+
+
+def _changed_agent(scale: float) -> NDArray[np.uint8]:
+    """A solved easy maze whose agent is drawn in another size."""
+    task = make_task("maze", seed=4, level="easy", size=128)
+    points = walk_positions(task.solution.points, 33, None, 1.0)
+    stage = plain_stage(task, points)
+    side = round(scale * stage.agent.alpha.shape[0])
+    agent = Sprite(rgb=cv2.resize(stage.agent.rgb, (side, side)), alpha=cv2.resize(stage.agent.alpha, (side, side)))
+    return draw_sprites(stage.background, [(agent, points)])
+
+
+@pytest.mark.parametrize(("scale", "kinds"), [(1.0, []), (0.65, ["agent_changed"])])
+def test_an_agent_that_is_another_all_along_breaks_a_rule(scale: float, kinds: list[str]) -> None:
+    score = REWARD(make_task("maze", seed=4, level="easy", size=128), _changed_agent(scale))
+    assert score.verdict is not None
+    assert [violation.kind for violation in score.verdict.violations] == kinds
+
+
+@pytest.mark.parametrize("size", [80, 128])
+def test_a_target_that_is_painted_over_is_seen_though_a_box_stands_beside_it(size: int) -> None:
+    for seed in range(800, 804):
+        task = make_tasks("sokoban", seed, 1, level="easy", size=size)[0]
+        points = walk_positions(task.solution.points, 33, None, 1.0)
+        film = family_of(task).render(task, task.solution, 33, size)
+        erased = STAGES["goal_erased"](task, points).background
+        hidden = np.abs(film.astype(int) - plain_stage(task, points).background).max(axis=3, keepdims=True) < 8
+        assert REWARD(task, film).value > 0.95
+        assert REWARD(task, np.where(hidden, erased, film)).value < 0.3

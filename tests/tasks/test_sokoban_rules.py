@@ -306,3 +306,27 @@ def test_a_box_pushed_onto_another_overlaps_it() -> None:
     task = _task("########", "#......#", "#AB.B.T#", "#.....T#", "########")
     frames = [((2, 1), (2, 2), (2, 4)), ((2, 2), (2, 3), (2, 4)), ((2, 3), (2, 4), (2, 4))]
     assert _kinds(_judge(frames, task=task))[0] == ("box_overlap", 2)
+
+
+def test_a_box_that_is_drawn_back_inside_a_push_has_moved_alone() -> None:
+    start, pushed = np.asarray(WAY[1], float), np.asarray(WAY[2], float)
+    shares = [0, 0.2, 0.4, 0.6, 0.4, 0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    frames = [WAY[0], *[start + share * (pushed - start) for share in shares], *_between(WAY[2:], 4)[1:]]
+    verdict = _judge(frames)
+    assert _kinds(verdict)[0] == ("box_moved_alone", 6)
+    assert not verdict.solved
+
+
+def test_a_push_that_trembles_is_a_push() -> None:
+    start, pushed = np.asarray(WAY[1], float), np.asarray(WAY[2], float)
+    shares = [0, 0.3, 0.2, 0.5, 0.4, 0.6, 0.8, 1.0]
+    frames = [WAY[0], *[start + share * (pushed - start) for share in shares], *_between(WAY[2:], 4)[1:]]
+    assert _judge(frames).solved
+
+
+@pytest.mark.parametrize(("air", "solved"), [(0.0, True), (0.2, True), (0.35, False)])
+def test_a_box_that_keeps_away_from_the_agent_is_not_pushed(air: float, solved: bool) -> None:
+    frames = _between(WAY, 5)
+    frames[6:-1, 1, 1] += air
+    frames[:, 1, 1] = np.minimum(frames[:, 1, 1], 6)
+    assert _judge(frames).solved == solved

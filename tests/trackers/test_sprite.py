@@ -85,6 +85,21 @@ def test_a_faint_agent_that_stays_is_a_copy_and_one_of_four_frames_a_ghost(opaci
         assert SpriteTracker()(video, task).copies[0, 9] == copies
 
 
+@pytest.mark.parametrize("missing", [slice(0), slice(1, None, 6)])
+@pytest.mark.parametrize("scale", [1.0, 0.8])
+def test_a_faint_or_small_agent_that_walks_elsewhere_is_a_copy_though_it_blinks(scale: float, missing: slice) -> None:
+    task, points, _ = _scene("tiny", "plain", 160, 17)
+    agent = sprites(task.state, 160)["agent"]
+    side = round(scale * agent.alpha.shape[0])
+    alpha = cv2.resize(agent.alpha, (side, side)) * (1.0 if scale < 1 else 0.72)
+    other = Sprite(rgb=cv2.resize(agent.rgb, (side, side)), alpha=np.asarray(alpha, np.float32))
+    corners = np.asarray([[0.06, 0.06], [0.94, 0.94]], np.float32)
+    walks = corners[0] + np.linspace(0, 1, 17, dtype=np.float32)[:, None] * (corners[1] - corners[0])
+    walks[missing] = np.nan
+    video = draw_sprites(draw_board(task.state, 160), [(other, walks), (agent, points)])
+    assert (SpriteTracker()(video, task).copies[0] == 2).sum() >= 5
+
+
 def test_contrast_is_one_in_any_light_and_less_where_walls_fade() -> None:
     task, _, video = _scene("tiny", "plain", 80, 5)
     dark = (0.85 * video.astype(np.float32) + 10).round().astype(np.uint8)

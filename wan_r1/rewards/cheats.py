@@ -196,6 +196,15 @@ def _flickers(task: Task, walk: Points) -> Points:
     return points
 
 
+def _blinks(task: Task, walk: Points) -> Points:
+    """Rests while it is seen, and moves while it is not: two gaps of two frames."""
+    points = _two_jumps(task, walk)
+    for third in (1, 2):
+        first = -(-third * len(walk) // 3)
+        points[first - 1 : first + 1] = np.nan
+    return points
+
+
 def _leave(task: Task, walk: Points) -> Points:
     there = walk[::2][: (len(walk) + 1) // 2]
     return np.concatenate([there, there[::-1]])[: len(walk)]
@@ -240,6 +249,7 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "vanish": _vanish,
     "vanish_and_arrive": _vanish_and_arrive,
     "flickers": _flickers,
+    "blinks": _blinks,
     "leave": _leave,
     "step_off": _step_off,
     "gone_at_the_end": _gone_at_the_end,
@@ -251,8 +261,8 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
 MAY_BE_LEGAL = ("straight", "direct", "in_the_wall", "through_the_box")
 """On an open floor, or where the solution is straight, these may be honest videos, which are left out."""
 
-HOPS = {"teleport": 1, "two_jumps": 2}
+HOPS = {"teleport": 1, "two_jumps": 2, "blinks": 2}
 """Motions in which the agent gets to the goal in this many hops."""
 
-TOGETHER = ("frozen", "straight", "teleport", "two_jumps", "leave", "step_off")
+TOGETHER = ("frozen", "straight", "teleport", "two_jumps", "blinks", "leave", "step_off")
 """Motions in which the other objects do likewise; in all others they move as in the solution."""

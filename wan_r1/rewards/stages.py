@@ -85,6 +85,12 @@ def _goal_moved(task: Task, points: Points) -> Set:
     return replace(plain, background=_painted_over(plain.background, task), below=((task.sprites["goal"], goal),))
 
 
+def _goal_erased(task: Task, points: Points) -> Set:
+    """Ground where the goal was."""
+    plain = plain_stage(task, points)
+    return replace(plain, background=_painted_over(plain.background, task))
+
+
 def _goal_on_agent(task: Task, points: Points) -> Set:
     return replace(plain_stage(task, points), above=((task.sprites["goal"], points),))
 
@@ -149,6 +155,7 @@ STAGES: dict[str, Callable[[Task, Points], Set]] = {
     "clone_at_goal": _clone_at_goal,
     "larger_clone": _larger_clone,
     "goal_moved": _goal_moved,
+    "goal_erased": _goal_erased,
     "goal_on_agent": _goal_on_agent,
     "walls_erased": _walls_erased,
     "walls_faded": _walls_faded,
