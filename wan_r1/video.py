@@ -39,6 +39,8 @@ Video = NDArray[np.uint8]
 
 def check_video(video: Video, name: str = "video") -> None:
     """Raise VideoError unless `video` is [T, H, W, 3] uint8 with at least one frame and one pixel."""
+    if not isinstance(video, np.ndarray):
+        raise VideoError(f"{name}: must be an array [T, H, W, 3] uint8; got {type(video).__name__}")
     if video.ndim != 4 or video.shape[3] != 3 or video.dtype != np.uint8 or 0 in video.shape:
         raise VideoError(f"{name}: must be [T, H, W, 3] uint8 with T, H, W >= 1; got {video.shape} {video.dtype}")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from wan_r1.errors import ConfigError
+from wan_r1.errors import ConfigError, VideoError
 from wan_r1.rewards import REWARDS, MixReward, PaperReward, SparseReward, TrajectoryReward
 from wan_r1.rewards.stages import STAGES, plain_stage
 from wan_r1.tasks import family_of, make_task, make_tasks
@@ -193,3 +193,9 @@ def test_a_target_that_is_painted_over_is_seen_though_a_box_stands_beside_it(siz
         hidden = np.abs(film.astype(int) - plain_stage(task, points).background).max(axis=3, keepdims=True) < 8
         assert REWARD(task, film).value > 0.95
         assert REWARD(task, np.where(hidden, erased, film)).value < 0.3
+
+
+@pytest.mark.parametrize("video", [None, [TASK.first_frame] * 3])
+def test_what_is_no_array_is_refused(video: object) -> None:
+    with pytest.raises(VideoError, match="must be an array"):
+        REWARD(TASK, video)  # type: ignore[arg-type]

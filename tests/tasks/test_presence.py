@@ -59,3 +59,4 @@ def test_a_flag_lasts_in_a_run_or_by_its_share() -> None:
 def test_a_ghost_of_one_frame_is_forgiven_and_two_are_an_extra_agent() -> None:
     assert list(doubled(np.array([1, 1, 2, 1, 1]))) == []
     assert [violation.frame for violation in doubled(np.array([1, 2, 2, 1, 1]))] == [1]
+    assert [violation.frame for violation in doubled(np.array([1, 1, 1, 1, 2]))] == [4]  # the end has no ghosts

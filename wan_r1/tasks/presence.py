@@ -51,10 +51,10 @@ def _out_of_sight(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> int |
 
 
 def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:
-    """More than one of it for longer, or more often, than an imprecise decoder does. copies: [T]."""
+    """More than one of it for longer, or more often, than an imprecise decoder does, or at the end. copies: [T]."""
     double = copies > 1
     frame = first_run(double, MAX_DOUBLE + 1)
-    if frame is None and double.sum() > max(1, MAX_DOUBLE_SHARE * len(copies)):
+    if frame is None and (double.sum() > max(1, MAX_DOUBLE_SHARE * len(copies)) or double[-1:].any()):
         frame = int(double.argmax())
     if frame is not None:
         yield Violation(kind="extra_agent", frame=frame)
