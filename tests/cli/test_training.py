@@ -174,7 +174,7 @@ def test_sft_trains_on_tasks_and_reports(model, tmp_path, capsys):
 
 def test_sft_trains_on_a_folder_of_videos(model, tmp_path):
     videos = tmp_path / "videos"
-    assert main(["make", "maze", "--num", "3", "--out", str(videos), "--frames", "9"]) == 0
+    assert main(["make", "maze", "--level", "easy", "--num", "3", "--out", str(videos), "--frames", "9"]) == 0
     overrides = ["data.name=videos", f"data.path='{videos}'", "test.num_tasks=0", "sft.evaluate_every=0"]
     assert main(["sft", write_recipe(tmp_path, SFT, model), *overrides]) == 0
     assert not RunFolder(tmp_path / "run").summary.exists()

@@ -12,7 +12,16 @@ from wan_r1.errors import ConfigError
 from wan_r1.tasks.skins import Look, Texture
 from wan_r1.types import Sprite
 
-__all__ = ["draw_sprites", "look_sprite", "paint_board", "paste", "shape_alpha", "texture_rgb", "walk_positions"]
+__all__ = [
+    "draw_sprites",
+    "lengths",
+    "look_sprite",
+    "paint_board",
+    "paste",
+    "shape_alpha",
+    "texture_rgb",
+    "walk_positions",
+]
 
 SUPERSAMPLE = 8
 
