@@ -152,6 +152,11 @@ def runs_table(runs: dict[str, Any], kind: str) -> str:
                 f"| {game} | together | {shared} | | {means[1]:.3f} | | | {means[0]:.3f} ({len(controls)}) | "
                 f"{difference(*outcomes)} |"
             )
+        own = [runs.get(f"{game}_{kind.replace('rl', 'sft')}_{row['seed']}") for row in mine]
+        if len(mine) > 1 and kind.endswith("_after") and all(own):
+            sides = [[task for row in rows if row for task in row["solved"]] for rows in (own, mine)]
+            change = difference(*[[side] for side in sides])
+            lines.append(f"| {game} | all runs and tasks | {len(sides[0])} | | | | | | {change} |")
     removed = [row["difference"]["failures_removed"] for row in chosen]
     lines.append(f"| mean of {len(removed)} runs | | | | | | {np.mean(removed):.2f} | | |")
     return "\n".join(lines)

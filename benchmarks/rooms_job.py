@@ -31,6 +31,8 @@ PAGE = ROOT / "docs" / "navigation.md"
 RECIPES = {"rl": "recipes/rl/navigation_tiny.toml", "sft": "recipes/sft/navigation_tiny.toml"}
 KINDS = {"rl": "SFT, then RL", "sft": "SFT continued", "shuffled": "RL, shuffled rewards"}
 MODEL, BASE = "policy.path=wan-tiny-rooms", "policy.path=wan-tiny-games"
+LONG_PROMPTS = "policy.max_sequence_length=512"
+"""Words of rooms are many tokens for a model that has not learned them."""
 MINUTES = "max_minutes=12"
 """Of training, for RL and for its control."""
 NUM_ROOMS = 256
@@ -58,7 +60,7 @@ def judge_base() -> None:
     file = RUNS / "base.json"
     if not file.exists():
         RUNS.mkdir(parents=True, exist_ok=True)
-        options = ["--num-tasks", str(NUM_ROOMS), BASE]
+        options = ["--num-tasks", str(NUM_ROOMS), BASE, LONG_PROMPTS]
         file.write_text(wan_r1(["evaluate", "policy", RECIPES["rl"], *options, "--json"]))
 
 
