@@ -40,10 +40,10 @@ Floats = NDArray[np.float64]
 
 SHIFTS = (0.0, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3)
 SHIFT_COST = 0.3
-SOFTNESS = 0.1
+SOFTNESS, MAX_SOFTNESS = 0.2, 0.05
 """Difference in likeness below which two places are both taken for that of a frame, when jumps and steps are measured,
-as a share of how unlike the reference's frames are on the mean: the best place of a blurred frame, which is like many,
-would leap from one to the other."""
+as a share of how unlike the reference's frames are on the mean, and at most (what `layout` has in drawn rooms): the
+best place of a blurred frame, which is like many, would leap from one to the other."""
 NUM_END = 2
 """Frames at the end whose likeness counts as that of the last."""
 START_LIKENESS = (0.7, 0.9)
@@ -111,25 +111,25 @@ class EmbeddingReward:
             return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *GATES), 0.0))
         video = subsample(video, min(len(video), self.num_frames))
         vectors = encode_frames(self.encoder, video, self.weights, self.device)
-        parts = self._compare(vectors, reference) | {
+        alike = reference.similarity(vectors)
+        parts = self._compare(vectors, alike, reference) | {
             "motion": 1 - _share(_mixed(video), *MIXTURES),
-            "parallax": _parallax(video, reference.similarity(vectors).argmax(axis=1), reference),
+            "parallax": _parallax(video, alike.argmax(axis=1), reference),
         }
         gate = float(np.prod([parts[name] for name in GATES]))
         value = gate * sum(getattr(self, name) * parts[name] for name in _PARTS)
         return Score(value=float(np.clip(value, 0, 1)), parts=parts)
 
-    def _compare(self, vectors: Vectors, reference: "_Reference") -> dict[str, float]:
-        """Parts and gates that vectors [T >= 2, D] tell, against as many of the reference."""
-        alike, last = reference.similarity(vectors), len(vectors) - 1
-        best = alike.argmax(axis=1)
+    def _compare(self, vectors: Vectors, alike: Floats, reference: "_Reference") -> dict[str, float]:
+        """Parts and gates that vectors [T >= 2, D] tell, alike [T, T] to as many of the reference."""
+        best, last = alike.argmax(axis=1), len(vectors) - 1
         places = best / last
         earlier = reference.similarity(reference.vectors[0])[: max(1, last // 2), last].max()
         span = self.full_likeness - self.least_likeness
         likeness = np.clip((alike.max(axis=1) - self.least_likeness) / span, 0, 1)
         end = float(likeness[-NUM_END:].mean())
         among, wanted = vectors @ vectors.T, reference.vectors[0] @ reference.vectors[0].T
-        soft = _soft_places(alike, SOFTNESS * float((1 - wanted).mean()))
+        soft = _soft_places(alike, min(MAX_SOFTNESS, SOFTNESS * float((1 - wanted).mean())))
         jump, shown = float(np.abs(np.diff(soft)).max()), np.round(soft * last)
         return {
             "endpoint": _share(alike[last, last], earlier, 1.0),
