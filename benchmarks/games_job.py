@@ -6,9 +6,9 @@
 
 `rl` and `sft` start from wan-tiny-games: recipes/rl/GAME_tiny.toml, and the control, imitation of that game alone for
 the same time. `rl_after` and `sft_after` do the same once more from what `sft` left (seed 1), where imitation of the
-game has little left to give. A run is a folder below runs/games_job and goes on where it was stopped. Finished runs
-are collected in benchmarks/results/games_job.json, and docs/results.md shows them; what the file holds of the same
-wan-tiny-games is not run again, so days and machines can share the work.
+game has little left to give; sokoban's from 30 more minutes of it (`sft_long`). A run is a folder below runs/games_job
+and goes on where it was stopped. Finished runs are collected in benchmarks/results/games_job.json, and docs/results.md
+shows them; what the file holds of the same wan-tiny-games is not run again, so days and machines can share the work.
 """
 
 import argparse
@@ -52,22 +52,30 @@ def recipe_of(game: str, kind: str) -> str:
     return f"recipes/{kind}/{game}_tiny{continued}.toml"
 
 
-def imitated(game: str) -> Path:
-    """The model after imitation of one game alone."""
-    return RUNS / f"{game}_sft_1" / "model"
+def start_of(game: str, kind: str) -> tuple[str, str, int] | None:
+    """The run whose model a run starts from; None for wan-tiny-games."""
+    if kind == "sft_long" or (kind.endswith("_after") and game not in LONG):
+        return game, "sft", 1
+    return (game, "sft_long", 2) if kind.endswith("_after") else None
+
+
+def folder_of(run: tuple[str, str, int]) -> Path:
+    """The folder of a run: game, kind and seed."""
+    return RUNS / "_".join(map(str, run))
 
 
 def run_one(game: str, kind: str, seed: int) -> None:
     """Run, or go on with, one game and seed; nothing if it is finished."""
-    folder, command = RUNS / f"{game}_{kind}_{seed}", kind.removesuffix("_after")
+    folder, (command, *later) = folder_of((game, kind, seed)), kind.split("_")
     if (folder / "summary.json").exists():
         return
     seeds = [f"{command}.seed={seed}", *([f"tasks.seed={seed}"] if command == "rl" else CONTROL)]
     resume = ["--resume"] if (folder / "metrics.jsonl").exists() else []
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{folder.name}: begins")
-    start = f"policy.path={imitated(game)}" if kind.endswith("_after") else MODEL
-    minutes, tasks = LONG.get(game, (MINUTES, 256)) if kind.endswith("_after") else (MINUTES, 256)
+    source = start_of(game, kind)
+    start = f"policy.path={folder_of(source) / 'model'}" if source else MODEL
+    minutes, tasks = LONG.get(game, (MINUTES, 256)) if later else (MINUTES, 256)
     fixed = [f"run={folder}", start, f"max_minutes={minutes}", f"test.num_tasks={tasks}"]
     arguments = [command, recipe_of(game, command), *fixed, *seeds, *resume]
     wan_r1(arguments, folder.with_suffix(".log"))
@@ -216,9 +224,14 @@ def main() -> int:
     if not args.table:
         names = product(args.seeds, args.only, args.games)
         runs = [(game, kind, seed) for seed, kind, game in names if f"{game}_{kind}_{seed}" not in record["runs"]]
-        lacking = {game for game, kind, _ in runs if kind.endswith("_after") and not imitated(game).exists()}
-        first = [(game, "sft", 1) for game in args.games if game in lacking]
-        at_once(args.workers, run_one, list(dict.fromkeys([*first, *runs])))
+        first: list[tuple[str, str, int]] = []
+        for game, kind, _ in runs:
+            before = start_of(game, kind)
+            while before and not (folder_of(before) / "model").exists():
+                first, before = [before, *first], start_of(*before[:2])
+        for length in ("sft", "sft_long"):
+            at_once(args.workers, run_one, [run for run in dict.fromkeys(first) if run[1] == length])
+        at_once(args.workers, run_one, runs)
         collect(record)
         wanted = [] if args.no_evaluations else evaluations()
         at_once(args.workers, evaluate_one, [each for each in wanted if each[2] not in record["evaluations"]])

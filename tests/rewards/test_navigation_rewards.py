@@ -9,6 +9,7 @@ from wan_r1.errors import ConfigError, DatasetError, VideoError
 from wan_r1.rewards import REWARDS, EmbeddingReward, NavigationReward, PoseReward
 from wan_r1.rewards.cheats import zoo
 from wan_r1.rewards.encoders import encode_frames
+from wan_r1.rewards.walk_cheats import WALK_CHEATS, prefix_video
 from wan_r1.tasks import make_task, make_tasks
 from wan_r1.tasks.first_person import reference_video
 from wan_r1.trackers.camera import camera_track
@@ -27,6 +28,30 @@ def test_every_cheat_scores_below_the_honest_half_and_prefixes_are_in_order(inde
     cheats = {each.name: values[each.name] for each in examples if each.kind == "cheat"}
     assert len(cheats) >= 12
     assert max(cheats.values()) < values["prefix50"]
+
+
+@pytest.mark.parametrize(
+    ("split", "seed", "index"), [("test", 5, 3), ("train", 8, 4), ("test", 7, 5), ("train", 12, 5)]
+)
+def test_a_cut_to_the_same_thing_in_another_room_pays_less_than_half_of_the_walk(split, seed, index):
+    (task,) = make_tasks("navigation", seed, 1, start=index, level="tiny", split=split)
+    exact, reward, rng = reference_video(task, 17, 80, 80), EmbeddingReward(), np.random.default_rng(0)
+    half = reward(task, prefix_video(task, exact, 0.5)).value
+    for name in ("other_goal_late", "other_goal_faded"):
+        assert reward(task, WALK_CHEATS[name](task, exact, rng)).value < min(half, 0.3)
+    assert reward(task, exact).value >= 0.95
+
+
+def test_a_walk_in_a_room_of_another_colour_is_another_rooms():
+    red = (EXACT * np.asarray([1.0, 0.75, 0.75])).astype(np.uint8)
+    score = EmbeddingReward()(TASK, red)
+    assert score.parts["tint"] == 0
+    assert score.value == 0
+
+
+@pytest.mark.parametrize("num_frames", [2, 3, 4])
+def test_short_walks_score_as_long_ones(num_frames):
+    assert EmbeddingReward()(TASK, reference_video(TASK, num_frames, 80, 80)).value >= 0.9
 
 
 @pytest.mark.parametrize("size", [64, 160])

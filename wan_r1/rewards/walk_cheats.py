@@ -105,6 +105,13 @@ def _other_goal_late(task: Task, exact: Video, rng: np.random.Generator) -> Vide
     return np.concatenate([exact[:quarter], _other_walk(task, len(exact))[quarter:]])
 
 
+def _other_goal_faded(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """A quarter of the right walk, which fades within an eighth of the video into that of another room."""
+    quarter, eighth = len(exact) // 4, max(1, len(exact) // 8)
+    share = np.clip((np.arange(len(exact)) - quarter) / eighth, 0, 1)[:, None, None, None]
+    return np.asarray((exact * (1 - share) + _other_walk(task, len(exact)) * share).round().astype(np.uint8))
+
+
 def _late_cut(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     """Stands still until the last two frames, which show the goal."""
     return np.concatenate([exact[:1].repeat(len(exact) - 2, axis=0), exact[-1:].repeat(2, axis=0)])
@@ -132,6 +139,7 @@ WALK_CHEATS: dict[str, Callable[[Task, Video, np.random.Generator], Video]] = {
     "shifted": _shifted,
     "other_goal": _other_goal,
     "other_goal_late": _other_goal_late,
+    "other_goal_faded": _other_goal_faded,
     "shuffled": _shuffled,
     "noise": _noise,
 }
