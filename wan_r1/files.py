@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 
 __all__ = ["write_whole"]
 
@@ -12,7 +13,7 @@ def write_whole(path: Path, data: bytes, durable: bool = False) -> None:
 
     durable: wait until the disk has it, so that a power cut leaves it too.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.partial")
     try:
         with partial.open("wb") as file:
             file.write(data)

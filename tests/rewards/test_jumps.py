@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wan_r1.rewards.jumps import tints, unexplained
+from wan_r1.rewards.jumps import details, tints, unexplained
 from wan_r1.tasks import make_task
 from wan_r1.tasks.first_person import reference_video
 
@@ -34,3 +34,12 @@ def test_a_tint_does_not_depend_on_the_light():
     color = np.asarray([[[[120, 80, 40]]]], np.uint8).repeat(64, axis=1).repeat(64, axis=2)
     assert np.allclose(tints(color), [[0.5, 0.0, -0.5]])
     assert np.allclose(tints(color // 2), tints(color))
+
+
+def test_details_are_alike_only_where_something_is_at_the_same_place():
+    fine = details(np.concatenate([WALK[:1], WALK[:1] // 2, WALK[-1:], (WALK[:1] // 2 + WALK[-1:] // 2)]))
+    alike = fine @ fine.T
+    assert alike[0, 1] > 0.98
+    assert abs(alike[0, 2]) < 0.2
+    assert alike[0, 3] > 0.4
+    assert np.abs(details(np.zeros((1, 64, 64, 3), np.uint8))).max() == 0

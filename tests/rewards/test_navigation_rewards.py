@@ -26,7 +26,7 @@ def test_every_cheat_scores_below_the_honest_half_and_prefixes_are_in_order(inde
     assert min(values[each.name] for each in examples if each.kind == "honest") >= 0.95
     assert values["prefix25"] < values["prefix50"] < values["prefix75"] < values["exact"]
     cheats = {each.name: values[each.name] for each in examples if each.kind == "cheat"}
-    assert len(cheats) >= 12
+    assert len(cheats) >= 18
     assert max(cheats.values()) < values["prefix50"]
 
 

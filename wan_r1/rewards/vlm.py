@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, RewardServerError
+from wan_r1.files import write_whole
 from wan_r1.rewards.chat import Answer, ChatServer
 from wan_r1.rewards.trajectory import TrajectoryReward
 from wan_r1.types import Score, Task
@@ -253,10 +254,8 @@ def _keep(path: Path | None, answer: Answer) -> None:
     if path is None:
         return
     fields = ("text", "prompt_tokens", "completion_tokens", "seconds", "tries")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({name: getattr(answer, name) for name in fields}), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps({name: getattr(answer, name) for name in fields}).encode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error}); set reward.folder, or to none") from error

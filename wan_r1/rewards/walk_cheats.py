@@ -81,6 +81,29 @@ def _zoom(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     return np.stack(frames)
 
 
+def _zoom_faded(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The zoom of the first frame, which fades into the goal."""
+    share = np.linspace(0, 1, len(exact))[:, None, None, None]
+    return np.asarray((_zoom(task, exact, rng) * (1 - share) + exact[-1] * share).round().astype(np.uint8))
+
+
+def _goal_pasted(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The last frame as a picture that grows on the first."""
+    height, width = exact.shape[1:3]
+    frames = np.array(exact[:1].repeat(len(exact), axis=0))
+    for frame, share in zip(frames, np.linspace(0.2, 1, len(exact)), strict=True):
+        rows, columns = max(4, round(share * height)), max(4, round(share * width))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        small = cv2.resize(exact[-1], (columns, rows), interpolation=cv2.INTER_AREA)
+        frame[top : top + rows, left : left + columns] = small
+    return frames
+
+
+def _first_stays(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """The first frame shines through the walk."""
+    return np.asarray((0.6 * exact + 0.4 * exact[:1]).round().astype(np.uint8))
+
+
 def _shifted(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     """The second half of the walk, slowly: it does not begin where it should."""
     half = len(exact) // 2
@@ -136,6 +159,9 @@ WALK_CHEATS: dict[str, Callable[[Task, Video, np.random.Generator], Video]] = {
     "stills": _stills,
     "stills_faded": _stills_faded,
     "zoom": _zoom,
+    "zoom_faded": _zoom_faded,
+    "goal_pasted": _goal_pasted,
+    "first_stays": _first_stays,
     "shifted": _shifted,
     "other_goal": _other_goal,
     "other_goal_late": _other_goal_late,
