@@ -81,6 +81,21 @@ def _zoom(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     return np.stack(frames)
 
 
+def _stills_zoomed(task: Task, exact: Video, rng: np.random.Generator) -> Video:
+    """Five stills of the walk, each enlarged until the next one comes."""
+    keys = np.linspace(0, len(exact) - 1, 5).round().astype(int)
+    frames = []
+    for number in range(len(exact)):
+        part = int(np.searchsorted(keys, number, side="right")) - 1
+        length = keys[min(part + 1, len(keys) - 1)] - keys[part]
+        scale = 1 + 0.35 * (number - keys[part]) / max(length, 1)
+        middle = exact.shape[2] * (1 - scale) / 2, exact.shape[1] * (1 - scale) / 2
+        window = np.asarray([[scale, 0, middle[0]], [0, scale, middle[1]]])
+        size = exact.shape[2], exact.shape[1]
+        frames.append(cv2.warpAffine(exact[keys[part]], window, size, borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(frames)
+
+
 def _zoom_faded(task: Task, exact: Video, rng: np.random.Generator) -> Video:
     """The zoom of the first frame, which fades into the goal."""
     share = np.linspace(0, 1, len(exact))[:, None, None, None]
@@ -158,6 +173,7 @@ WALK_CHEATS: dict[str, Callable[[Task, Video, np.random.Generator], Video]] = {
     "cross_fade": _cross_fade,
     "stills": _stills,
     "stills_faded": _stills_faded,
+    "stills_zoomed": _stills_zoomed,
     "zoom": _zoom,
     "zoom_faded": _zoom_faded,
     "goal_pasted": _goal_pasted,
