@@ -95,23 +95,30 @@ def _goal_on_agent(task: Task, points: Points) -> Set:
     return replace(plain_stage(task, points), above=((task.sprites["goal"], points),))
 
 
-def _walls_erased(task: Task, points: Points) -> Set:
-    """Every wall becomes the ground below the agent's start.
+def _erased(step: int) -> Callable[[Task, Points], Set]:
+    """Every wall, or every second one, becomes the ground below the agent's start.
 
-    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says; else nothing is erased.
+    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says: of that every second column of
+    as many as agents fit beside each other; else nothing is erased.
     """
-    plain = plain_stage(task, points)
-    background, agent = plain.background.copy(), task.objects["agent"]
-    ground = cut(plain.background, agent)
-    grid, area = getattr(task.state, "grid", None), getattr(family_of(task), "blocked_area", None)
-    if grid is not None:
-        height, width = 1 / grid.shape[0], 1 / grid.shape[1]
-        for row, col in np.argwhere(grid == 1):
-            paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
-    elif area is not None:
-        rows, cols = (slice(length // 4, -(length // 4) or None) for length in ground.shape[:2])
-        background[area(task, max(background.shape[:2]))] = np.median(ground[rows, cols], axis=(0, 1))
-    return replace(plain, background=background)
+
+    def build(task: Task, points: Points) -> Set:
+        plain = plain_stage(task, points)
+        background, agent = plain.background.copy(), task.objects["agent"]
+        ground = cut(plain.background, agent)
+        grid, area = getattr(task.state, "grid", None), getattr(family_of(task), "blocked_area", None)
+        if grid is not None:
+            height, width = 1 / grid.shape[0], 1 / grid.shape[1]
+            for row, col in np.argwhere(grid == 1)[::step]:
+                paint(background, Box(x=col * width, y=row * height, width=width, height=height), ground)
+        elif area is not None:
+            rows, cols = (slice(length // 4, -(length // 4) or None) for length in ground.shape[:2])
+            columns = np.arange(background.shape[1]) // max(1, ground.shape[1]) % step == 0
+            blocked = area(task, max(background.shape[:2])) & columns
+            background[blocked] = np.median(ground[rows, cols], axis=(0, 1))
+        return replace(plain, background=background)
+
+    return build
 
 
 def _walls_faded(task: Task, points: Points) -> Set:
@@ -119,7 +126,7 @@ def _walls_faded(task: Task, points: Points) -> Set:
     family, plain = family_of(task), plain_stage(task, points)
     scenes = family.false_scenes(task) if isinstance(family, HasTricks) else {}
     erased = scenes.get("walls_erased")
-    erased = _walls_erased(task, points).background if erased is None else erased
+    erased = _erased(1)(task, points).background if erased is None else erased
     return replace(plain, background=cv2.addWeighted(plain.background, 0.35, erased, 0.65, 0))
 
 
@@ -157,7 +164,8 @@ STAGES: dict[str, Callable[[Task, Points], Set]] = {
     "goal_moved": _goal_moved,
     "goal_erased": _goal_erased,
     "goal_on_agent": _goal_on_agent,
-    "walls_erased": _walls_erased,
+    "walls_erased": _erased(1),
+    "half_walls_erased": _erased(2),
     "walls_faded": _walls_faded,
     "faint_clone": _faint_clone,
     "agent_larger": _scaled(1.7),

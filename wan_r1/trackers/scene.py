@@ -6,6 +6,7 @@ wide.
 """
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "make_scene",
     "shrink",
     "tile_means",
+    "tiles_outside",
     "without_objects",
 ]
 
@@ -169,16 +171,16 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
         alike=alike,
-        ground=_beside_goals(task, tiles.shape[:2]),
+        ground=tiles_outside(task.goals, tiles.shape[:2]),
         goals=goal_looks(task, background, size),
     )
 
 
-def _beside_goals(task: Task, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Tiles [r, c] that show no part of a goal."""
+def tiles_outside(boxes: Iterable[Box], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Tiles [r, c], shape (r, c), that show no part of these boxes."""
     rows, cols = shape
     free = np.ones((rows, cols), bool)
-    for box in task.goals:
+    for box in boxes:
         down = slice(max(0, int(box.y * rows)), int(np.ceil((box.y + box.height) * rows)))
         right = slice(max(0, int(box.x * cols)), int(np.ceil((box.x + box.width) * cols)))
         free[down, right] = False

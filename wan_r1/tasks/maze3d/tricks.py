@@ -40,7 +40,11 @@ def _cube(place: NDArray[np.int64]) -> tuple[int, int, int]:
 
 
 def false_scenes(state: Maze3DState, size: int) -> dict[str, NDArray[np.uint8]]:
-    """Pictures [size, size, 3] without the ball: only start and goal are left; the start looks like the goal."""
+    """Pictures [size, size, 3] without the ball: only start and goal are left; every second cube off the shortest way
+    is gone (all are where there are none); the start looks like the goal."""
     ends = replace(state, cubes=tuple(sorted({state.start, state.goal})), ladders=())
+    spare = sorted(set(state.cubes) - set(shortest_path(state)))
+    fewer = replace(state, cubes=tuple(sorted(set(state.cubes) - set(spare[::2])))) if spare else ends
     elsewhere = replace(state, goal=state.start, start=state.goal)
-    return {"walls_erased": draw_scene(ends, size), "goal_swapped": draw_scene(elsewhere, size)}
+    scenes = {"walls_erased": ends, "half_walls_erased": fewer, "goal_swapped": elsewhere}
+    return {name: draw_scene(scene, size) for name, scene in scenes.items()}
