@@ -116,8 +116,8 @@ class FidelityCheck:
 def _steady(changed: NDArray[np.bool_], visible: NDArray[np.bool_], task: Task) -> NDArray[np.bool_]:
     """Tiles [r, c] changed in most of the frames that show them, of changed and visible [T, r, c].
 
-    Those below the first places of objects are left out: what they show there is guessed.
+    Those below the first places of objects are left out, for what they show is guessed; goals are checked by themselves.
     """
     seen = visible.sum(axis=0)
     often = changed.sum(axis=0) > np.maximum(seen / 2, LEAST_SEEN / 2 * len(visible))
-    return np.asarray(often & tiles_outside(task.objects.values(), often.shape))
+    return np.asarray(often & tiles_outside((*task.objects.values(), *task.goals), often.shape))
