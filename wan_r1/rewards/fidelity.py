@@ -116,7 +116,7 @@ class FidelityCheck:
 def _steady(changed: NDArray[np.bool_], visible: NDArray[np.bool_], task: Task) -> NDArray[np.bool_]:
     """Tiles [r, c] changed in most of the frames that show them, of changed and visible [T, r, c].
 
-    Those below the first places of objects are left out, for what they show is guessed; goals are checked by themselves.
+    Those below the first places of objects are left out: what they show is guessed. Goals are checked by themselves.
     """
     seen = visible.sum(axis=0)
     often = changed.sum(axis=0) > np.maximum(seen / 2, LEAST_SEEN / 2 * len(visible))
