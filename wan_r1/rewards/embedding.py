@@ -78,11 +78,11 @@ TINT = (0.06, 0.1)
 """Mean difference of the frames' tints to those of the reference's frames that they are most like, between which the
 gate of the tint closes. In the same rooms: references in other light .048 at most, walks to an end beside .04 in 95 of
 100, another room .11 on the median; videos of wan-tiny-rooms .074 at most."""
-FIRST_AGAIN, LAST_AHEAD = (0.02, 0.08), (0.06, 0.15)
+FIRST_AGAIN, LAST_AHEAD = (0.02, 0.08), (0.05, 0.12)
 """How much more alike than in the reference the details of the way are to those of the first and of the last frame, on
 the mean, between which the gate of single moments closes. In drawn rooms: honest videos 0; 95 of 100 walks to an end
 beside .01 and .04; a growing picture of the goal pasted on the first frame .06 to .3 to the first, a zoom that fades
-into the goal .16 to .3 to the last; blurred videos of wan-tiny-rooms, which mix in what comes, .01 and .04 (median)."""
+into the goal .12 to .3 to the last; blurred videos of wan-tiny-rooms, which mix in what comes, .01 and .04 (median)."""
 APART = 1 / 6
 """Frames at least this much of the reference away from the first (the last) are compared with it."""
 
