@@ -66,7 +66,7 @@ MIXTURES = (0.2, 0.5)
 ZOOM_RATIO = (0.5, 0.68)
 """What the first frame, enlarged, leaves unexplained of the video, as a share of what it leaves of the reference. On 12
 drawn rooms a zoom has .06 to .51, blurred references and walks beside the way .68 to 1.4."""
-STEP_RATIO = (0.3, 0.5)
+STEP_RATIO = (0.4, 0.6)
 """The same from frame to frame, for each grey level of change: stills that are enlarged one after the other have .12 to
 .3 (12 rooms), honest videos .74 and more, prefixes and walks beside .52, blurred videos of wan-tiny-rooms 1.07."""
 LEAST_LEFT, CUT = 0.03, (2.0, 3.2)
