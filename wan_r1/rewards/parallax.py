@@ -23,18 +23,18 @@ def zoom_matches(first: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray
     return np.asarray([max(_match(begin, frame, side) for side in SIDES_PX) for frame in gray])
 
 
-def steps_beyond_zoom(video: NDArray[np.uint8]) -> float | None:
-    """What an enlargement of the frame before does not explain of a frame, for each grey level of change: the median.
+def steps_beyond_zoom(video: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What an enlargement of the frame before does not explain of each frame, for each grey level of change: [T - 1].
 
-    Over the frames of video [T, H, W, 3] that move; None where fewer than three do. A walk in stills, each enlarged,
-    has a fifth of what a walk has, whatever its pace.
+    NaN for frames of video [T, H, W, 3] that do not move. A walk in stills, each enlarged, has a fifth of what a walk
+    has, whatever its pace.
     """
     frames, found = [_gray(frame) for frame in video], []
     for before, after in pairwise(frames):
         change = float(cv2.absdiff(before, after).mean())
-        if change > LEAST_CHANGE:
-            found.append((1 - max(_match(before, after, side) for side in STEP_SIDES_PX)) / change)
-    return float(np.median(found)) if len(found) > 2 else None
+        left = 1 - max(_match(before, after, side) for side in STEP_SIDES_PX) if change > LEAST_CHANGE else np.nan
+        found.append(left / max(change, LEAST_CHANGE))
+    return np.asarray(found, np.float64)
 
 
 def _gray(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
