@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wan_r1.errors import CheckpointError
-from wan_r1.files import write_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,12 +18,14 @@ Shape = TypeVar("Shape")
 
 def write_network(path: str | Path, network: "nn.Sequential", kind: str, shape: Any, facts: dict[str, Any]) -> None:
     """Write the file whole or not at all. shape: a dataclass; facts: what it was trained on, how often it is right."""
-    from safetensors.torch import save
+    from safetensors.torch import save_file
 
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(file.name + ".partial")
     weights = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    write_whole(file, save(weights, {kind: json.dumps({"shape": asdict(shape), "facts": facts})}))
+    save_file(weights, partial, {kind: json.dumps({"shape": asdict(shape), "facts": facts})})
+    partial.replace(file)
 
 
 def read_network(
