@@ -10,16 +10,17 @@ correlation is over all videos of all rooms, and the mean over rooms.
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from wan_r1.metrics.target_bench import measure
-from wan_r1.rewards import EmbeddingReward, PoseReward
+from wan_r1.rewards import EmbeddingReward, PoseReward, Reward
 from wan_r1.tasks import make_family, task_seed
 from wan_r1.tasks.navigation import NavigationFamily, clearance, to_room
 from wan_r1.trackers.camera import decoded_frames
@@ -59,6 +60,40 @@ def graded_ways(task: Task) -> Iterator[tuple[str, Way]]:
             yield f"other{index}", other.solution
 
 
+def graded_videos(
+    level: str, size: int, num_frames: int, num_rooms: int
+) -> Iterator[tuple[Task, list[tuple[float, NDArray[np.uint8]]]]]:
+    """Task of each room, with the true overall score and the video of every walk of its graded set."""
+    family, decoded = make_family("navigation", level=level, split="test", size=size), decoded_frames(num_frames)
+    for room in range(num_rooms):
+        task, walks = family.generate(task_seed(SEED, room)), []
+        for _, way in graded_ways(task):
+            places = np.arange(len(way.points))
+            moments = np.linspace(0, places[-1], num_frames)[decoded]
+            shown = np.stack([np.interp(moments, places, way.points[:, k]) for k in (0, 1)], 1)
+            truth = measure(shown, task.solution.points).overall
+            walks.append((truth, family.render(task, way, num_frames, size)))
+        yield task, walks
+
+
+def ranking(reward: Reward, rooms: Iterable[tuple[Task, list[tuple[float, NDArray[np.uint8]]]]]) -> dict[str, float]:
+    """How a reward ranks graded videos, against the truth, and how many it scores in a CPU second."""
+    truth, values, seconds = [], [], 0.0
+    for task, walks in rooms:
+        began = time.process_time()
+        values.append([reward(task, video).value for _, video in walks])
+        seconds += time.process_time() - began
+        truth.append([overall for overall, _ in walks])
+    within = [spearmanr(*pair).statistic for pair in zip(truth, values, strict=True)]
+    num = sum(map(len, truth))
+    return {
+        "videos": num,
+        "spearman_all": round(float(spearmanr(np.concatenate(truth), np.concatenate(values)).statistic), 3),
+        "spearman_room_mean": round(float(np.mean(within)), 3),
+        "clips_per_cpu_second": round(num / seconds, 2),
+    }
+
+
 def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -66,40 +101,12 @@ def main() -> None:
     parser.add_argument("--pose", action="store_true", help="the pose reward as well (slow)")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    rewards = {"embedding": EmbeddingReward(), **({"pose": PoseReward()} if args.pose else {})}
+    rewards: dict[str, Reward] = {"embedding": EmbeddingReward(), **({"pose": PoseReward()} if args.pose else {})}
     result = {}
-    for level, size, frames in SETS:
-        family = make_family("navigation", level=level, split="test", size=size)
-        truth, values, seconds = [], {name: [] for name in rewards}, dict.fromkeys(rewards, 0.0)
-        for room in range(args.rooms):
-            task = family.generate(task_seed(SEED, room))
-            truth.append([])
-            for values_of in values.values():
-                values_of.append([])
-            for _, way in graded_ways(task):
-                video = family.render(task, way, frames, size)
-                moments = np.linspace(0, len(way.points) - 1, frames)[decoded_frames(frames)]
-                shown = np.stack([np.interp(moments, np.arange(len(way.points)), way.points[:, k]) for k in (0, 1)], 1)
-                truth[-1].append(measure(shown, task.solution.points).overall)
-                for name, reward in rewards.items():
-                    start = time.process_time()
-                    values[name][-1].append(reward(task, video).value)
-                    seconds[name] += time.process_time() - start
-        num = sum(len(each) for each in truth)
-        result[f"{level} {size}px {frames} frames"] = {
-            "rooms": args.rooms,
-            "videos": num,
-            **{
-                name: {
-                    "spearman_all": round(float(spearmanr(np.concatenate(truth), np.concatenate(of)).statistic), 3),
-                    "spearman_room_mean": round(
-                        float(np.mean([spearmanr(a, b).statistic for a, b in zip(truth, of, strict=True)])), 3
-                    ),
-                    "clips_per_cpu_second": round(num / seconds[name], 2),
-                }
-                for name, of in values.items()
-            },
-        }
+    for level, size, num_frames in SETS:
+        rooms = list(graded_videos(level, size, num_frames, args.rooms))
+        numbers = {name: ranking(reward, rooms) for name, reward in rewards.items()}
+        result[f"{level} {size}px {num_frames} frames"] = {"rooms": args.rooms, **numbers}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 

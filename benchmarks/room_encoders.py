@@ -28,17 +28,15 @@ import cv2
 import numpy as np
 import torch
 from main_job import ROOT
-from navigation_rewards import SEED, SETS, graded_ways
+from navigation_rewards import SETS, graded_videos, ranking
 from numpy.typing import NDArray
 from pose_regressor import SIZE_PX, clip
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wan_r1.cli.console import progress, say
 from wan_r1.evaluation.walks import WALK_NUMBERS, walk_results
 from wan_r1.flow.schedule import SamplerSettings
-from wan_r1.metrics.target_bench import measure
 from wan_r1.policies.wan import WanConfig
 from wan_r1.rewards import EmbeddingReward, embedding
 from wan_r1.rewards.audit import audit
@@ -47,8 +45,7 @@ from wan_r1.rewards.encoders import ENCODERS, encode_frames
 from wan_r1.rewards.pool import ScorePool
 from wan_r1.rollout import collect
 from wan_r1.runs import write_json
-from wan_r1.tasks import make_family, make_tasks, task_seed
-from wan_r1.trackers.camera import decoded_frames
+from wan_r1.tasks import make_tasks, task_seed
 from wan_r1.types import Score, Task
 
 RUNS, RESULTS = ROOT / "runs" / "room_encoders", ROOT / "benchmarks" / "results" / "room_encoders.json"
@@ -171,39 +168,10 @@ def thresholds(name: str, full: float) -> Iterator[EmbeddingReward]:
         yield EmbeddingReward(encoder=name, least_likeness=least, full_likeness=full)
 
 
-def graded(reward: EmbeddingReward, num_rooms: int) -> dict[str, Any]:
-    """Correlations with the truth over the graded set of benchmarks/navigation_rewards.py, and clips a CPU second."""
-    found = {}
-    for level, size, frames in SETS:
-        truth, values, seconds = [], [], 0.0
-        for task, ways in graded_videos(level, size, frames, num_rooms):
-            truth.append([overall for overall, _ in ways])
-            began = time.process_time()
-            values.append([reward(task, video).value for _, video in ways])
-            seconds += time.process_time() - began
-        within = [spearmanr(*pair).statistic for pair in zip(truth, values, strict=True)]
-        found[f"{level} {size}px"] = {
-            "videos": sum(map(len, truth)),
-            "spearman_all": round(float(spearmanr(np.concatenate(truth), np.concatenate(values)).statistic), 3),
-            "spearman_room_mean": round(float(np.mean(within)), 3),
-            "clips_per_cpu_second": round(sum(map(len, truth)) / seconds, 1),
-        }
-    return found
-
-
 @functools.cache
-def graded_videos(level: str, size: int, frames: int, num: int) -> list[tuple[Task, list[tuple[float, Video]]]]:
-    """Tasks, and for each the walks of the graded set: true overall score and video."""
-    family, found = make_family("navigation", level=level, split="test", size=size), []
-    for room in range(num):
-        task = family.generate(task_seed(SEED, room))
-        ways = []
-        for _, way in graded_ways(task):
-            moments, num_points = np.linspace(0, len(way.points) - 1, frames)[decoded_frames(frames)], len(way.points)
-            shown = np.stack([np.interp(moments, np.arange(num_points), way.points[:, k]) for k in (0, 1)], 1)
-            ways.append((measure(shown, task.solution.points).overall, family.render(task, way, frames, size)))
-        found.append((task, ways))
-    return found
+def graded_rooms(level: str, size: int, num_frames: int, num_rooms: int) -> list[Any]:
+    """The graded set of benchmarks/navigation_rewards.py, drawn once."""
+    return list(graded_videos(level, size, num_frames, num_rooms))
 
 
 def pays_nothing(task: Task, video: Video) -> Score:
@@ -266,7 +234,10 @@ def main() -> int:
         disturbed["efficientnet"] = register("efficientnet", efficientnet(), efficientnet_inputs)
     for name in args.encoders:
         with thresholds(name, disturbed[name]) as reward:
-            found[name] = {"full_likeness": round(reward.full_likeness, 3), **graded(reward, args.rooms)}
+            found[name] = {"full_likeness": round(reward.full_likeness, 3)}
+            for level, size, num_frames in SETS:
+                rooms = graded_rooms(level, size, num_frames, args.rooms)
+                found[name][f"{level} {size}px"] = ranking(reward, rooms)
             found[name] |= {"inside_groups": inside_groups(reward, args.groups), "audits": audits(reward)}
         say(f"{name}: {json.dumps(found[name])}")
         write_json(RESULTS, found)

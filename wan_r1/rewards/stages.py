@@ -96,10 +96,10 @@ def _goal_on_agent(task: Task, points: Points) -> Set:
 
 
 def _erased(step: int) -> Callable[[Task, Points], Set]:
-    """Every wall, or every second one, becomes the ground below the agent's start.
+    """Every `step`-th wall becomes the ground below the agent's start.
 
-    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says: of that every second column of
-    as many as agents fit beside each other; else nothing is erased.
+    Walls are those of a board (`state.grid`), or what the family's `blocked_area` says, in columns of an agent's width;
+    else nothing is erased.
     """
 
     def build(task: Task, points: Points) -> Set:
