@@ -48,3 +48,9 @@ def test_a_legend_names_the_curves():
     svg = plots.reward_parts(STEPS, {"goal": STEPS, "exact": STEPS})
     assert re.search(r">\s*goal\s*<", svg)
     assert re.search(r">\s*exact\s*<", svg)
+
+
+def test_more_parts_than_colors_are_told_apart_by_their_lines():
+    svg = plots.reward_parts(STEPS, {f"part {index}": STEPS for index in range(len(plots.SERIES) + 1)}, "embedding")
+    assert svg.count("stroke-dasharray") > plots.reward_parts(STEPS, {"goal": STEPS}).count("stroke-dasharray")
+    assert "part by part: embedding" in svg

@@ -24,9 +24,11 @@ def figures(facts: RunFacts) -> list[str]:
     reward = facts.series("reward/mean")
     if np.isfinite(reward).any():
         drawn.append(plots.reward_curve(steps, reward, facts.series("reward/spread")))
-    parts = facts.group("part")
-    if parts:
-        drawn.append(plots.reward_parts(steps, parts))
+    mixed: dict[str, dict[str, Any]] = {}
+    for name, values in facts.group("part").items():
+        owner, _, part = name.rpartition(".")
+        mixed.setdefault(owner, {})[part] = values
+    drawn += [plots.reward_parts(steps, parts, owner) for owner, parts in mixed.items()]
     seconds = {name: float(np.nanmean(values)) for name, values in facts.group("seconds").items()}
     if seconds:
         drawn.append(plots.phase_times(seconds))

@@ -29,6 +29,8 @@ __all__ = [
 BEFORE = "#8792a8"
 AFTER = "#0f9488"
 SERIES = ("#0f9488", "#d97706", "#7c5cd6", "#d1495b", "#4b7bd1", "#7a8b2d", "#b0579a", "#6b7280")
+STYLES = ("-", "--", ":")
+"""Of curves, when the colours begin again."""
 INK = "#010203"
 """Stands for `currentColor` while matplotlib draws."""
 SIZE_INCH = (5.2, 2.9)
@@ -70,11 +72,11 @@ def reward_curve(steps: Numbers, mean: Numbers, std: Numbers | None = None) -> s
     return svg_text(figure, axes)
 
 
-def reward_parts(steps: Numbers, parts: Mapping[str, Numbers]) -> str:
-    """Each part of the reward against the step."""
-    figure, axes = _figure("Reward, part by part", "mean of the rollouts")
-    for (name, values), color in zip(parts.items(), _colors(len(parts)), strict=True):
-        _curve(axes, steps, values, color, name)
+def reward_parts(steps: Numbers, parts: Mapping[str, Numbers], reward: str = "") -> str:
+    """Each part of the reward against the step; `reward` names the one of a mix."""
+    figure, axes = _figure(f"Reward, part by part{reward and ': '}{reward}", "mean of the rollouts")
+    for index, (name, values) in enumerate(parts.items()):
+        _curve(axes, steps, values, SERIES[index % len(SERIES)], name, style=STYLES[index // len(SERIES) % len(STYLES)])
     axes.set_ylim(0, 1.02)
     return svg_text(figure, axes)
 
@@ -135,12 +137,15 @@ def _figure(title: str, ylabel: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _curve(axes: Any, steps: Numbers, values: Numbers, color: str, label: str, *, thin: bool = False) -> None:
+def _curve(
+    axes: Any, steps: Numbers, values: Numbers, color: str, label: str, *, thin: bool = False, style: str = "-"
+) -> None:
     """A line through the finite points, with markers where they are few."""
     x, y = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
     kept = np.isfinite(x) & np.isfinite(y)
     marker = "o" if kept.sum() <= 12 else None
-    axes.plot(x[kept], y[kept], color=color, label=label, linewidth=1.2 if thin else 2, marker=marker, markersize=4)
+    width = 1.2 if thin else 2
+    axes.plot(x[kept], y[kept], style, color=color, label=label, linewidth=width, marker=marker, markersize=4)
 
 
 def _colors(num: int) -> list[str]:
