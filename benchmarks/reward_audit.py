@@ -1,10 +1,13 @@
 """Which cheats beat which reward: the zoo of every family, scored by our rewards and by VR-Bench's metrics.
 
     python benchmarks/reward_audit.py [--num N] [--trackers ncc csrt] [--out benchmarks/results/reward_audit.json]
+    python benchmarks/reward_audit.py --judges runs/reward_study --level tiny --frames 17 --trackers ncc \
+        --family maze trapfield sokoban --out benchmarks/results/judge_audit.json
 
 VR-Bench's SR, PR and EM are taken from its own trackers (those of TRACKERS that are named) and from the sprite
-tracker, with the options of its script. A cheat beats a reward in a family if, in some task, it is paid above 0.3 or
-above the honest half-way video of that task. Prints a Markdown table: in how many families each video does.
+tracker, with the options of its script. The learned judges of a folder (judge_FAMILY.safetensors of reward_study.py,
+for tiny levels) are asked too. A cheat beats a reward in a family if, in some task, it is paid above 0.3 or above the
+honest half-way video of that task. Prints a Markdown table: in how many families each video does.
 """
 
 import argparse
@@ -20,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.cli.console import progress
-from wan_r1.rewards import PaperReward, SparseReward, TrajectoryReward
+from wan_r1.rewards import LearnedReward, PaperReward, SparseReward, TrajectoryReward
 from wan_r1.rewards.audit import MAX_CHEAT, MIN_HONEST
 from wan_r1.rewards.cheats import zoo
 from wan_r1.tasks import FAMILIES, make_tasks
@@ -28,20 +31,23 @@ from wan_r1.trackers import TRACKERS
 from wan_r1.types import Task
 from wan_r1.video import read_video, write_video
 
-LEVEL, CRF, SEED = "easy", 23, 3
+CRF, SEED = 23, 3
 SIZES = {"irregular_maze": 512, "maze3d": 512}
-"""Pictures of 1024 and 740 px are drawn smaller, as the perturbed golden videos are; others keep their native size."""
+"""Easy pictures of 1024 and 740 px are drawn smaller, as the perturbed golden videos are; others keep their size."""
 
 METRICS = {"SR": "success", "PR": "precision", "EM": "exact"}
 
 
-def scorers(trackers: list[str]) -> dict[str, Callable[[Task, NDArray[np.uint8]], dict[str, float]]]:
-    """Name -> (task, video) -> value of each reward that one pass over the video gives."""
+Scorer = Callable[[Task, NDArray[np.uint8]], dict[str, float]]
+
+
+def scorers(trackers: list[str], judge: Path | None) -> list[Scorer]:
+    """(task, video) -> value of each reward that one pass over the video gives."""
 
     def ours(task: Task, video: NDArray[np.uint8]) -> dict[str, float]:
         return {"trajectory": TrajectoryReward()(task, video).value, "sparse": SparseReward()(task, video).value}
 
-    def theirs(name: str) -> Callable[[Task, NDArray[np.uint8]], dict[str, float]]:
+    def theirs(name: str) -> Scorer:
         def score(task: Task, video: NDArray[np.uint8]) -> dict[str, float]:
             result = PaperReward(tracker=name)(task, video)
             values = {f"{metric} ({name})": result.parts[part] for metric, part in METRICS.items()}
@@ -49,7 +55,11 @@ def scorers(trackers: list[str]) -> dict[str, Callable[[Task, NDArray[np.uint8]]
 
         return score
 
-    return {"ours": ours, **{name: theirs(name) for name in ("sprite", *trackers)}}
+    found = [ours, *(theirs(name) for name in ("sprite", *trackers))]
+    if judge is not None:
+        learned = LearnedReward(path=str(judge))
+        found.append(lambda task, video: {"learned": learned(task, video).value})
+    return found
 
 
 def encoded(video: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -60,12 +70,11 @@ def encoded(video: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return read_video(path)[:, : video.shape[1], : video.shape[2]]
 
 
-def rows_of(task: Task, num_frames: int, trackers: list[str]) -> Iterator[dict[str, Any]]:
+def rows_of(task: Task, num_frames: int, rewards: list[Scorer]) -> Iterator[dict[str, Any]]:
     """What each video of the zoo is and what each reward gives it."""
-    rewards = scorers(trackers)
     for example in zoo(task, num_frames, pairs=False):
         video, values = encoded(example.video), dict[str, float]()
-        for score in rewards.values():
+        for score in rewards:
             values |= score(task, video)
         yield {"video": example.name, "kind": example.kind, "values": values}
 
@@ -104,7 +113,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 def write(path: Path, record: dict[str, Any]) -> None:
     """What is measured so far, so that a run that is stopped leaves the families that it has done."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"level": LEVEL, "crf": CRF, "seed": SEED, **record}, indent=1)
+    text = json.dumps({"crf": CRF, "seed": SEED, **record}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 
@@ -112,7 +121,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--num", type=int, default=1, help="tasks of each family")
+    parser.add_argument("--level", default="easy")
     parser.add_argument("--frames", type=int, default=49)
+    parser.add_argument("--judges", type=Path, help="folder of the learned judges")
     parser.add_argument("--trackers", nargs="*", choices=list(TRACKERS), default=["ncc"])
     parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "reward_audit.json")
@@ -121,14 +132,16 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with progress("tasks", len(options.family) * options.num) as advance:
         for family in options.family:
-            size = {"size": SIZES[family]} if family in SIZES else {}
-            for index, task in enumerate(make_tasks(family, SEED, options.num, level=LEVEL, **size)):
+            size = {"size": SIZES[family]} if family in SIZES and options.level == "easy" else {}
+            judge = options.judges / f"judge_{family}.safetensors" if options.judges else None
+            rewards = scorers(options.trackers, judge)
+            for index, task in enumerate(make_tasks(family, SEED, options.num, level=options.level, **size)):
                 scored = []
-                for row in rows_of(task, options.frames, options.trackers):
+                for row in rows_of(task, options.frames, rewards):
                     scored.append({"family": family, "task": index, **row})
                     advance(0, f"{family}: {row['video']}")
                 rows += beaten(scored)
-                write(options.out, {"num": options.num, "frames": options.frames, "rows": rows})
+                write(options.out, {"level": options.level, "num": options.num, "frames": options.frames, "rows": rows})
                 advance(1)
     print_table(rows)
 

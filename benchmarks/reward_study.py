@@ -5,7 +5,7 @@
     python benchmarks/reward_study.py --vlm base_url=http://localhost:8000/v1 model=Qwen/Qwen2.5-VL-7B-Instruct
     python benchmarks/reward_study.py --table                           # only collect what is there
 
-A run is a folder below runs/reward_study and goes on where it was stopped: 12 minutes of recipes/rl/GAME_tiny.toml on
+A run is a folder below runs/reward_study and goes on where it was stopped: 10 minutes of recipes/rl/GAME_tiny.toml on
 one core, with one thing changed. The learned judges are trained first, from videos of the model that the runs start
 from. Numbers go to benchmarks/results/reward_study.json, tables and figures to docs/; a run that the file holds of the
 same models is not run again, so days and machines can share the work.
@@ -53,7 +53,7 @@ CHANGES: dict[str, list[str]] = {
 }
 """What each run changes in its recipe."""
 ABLATIONS = (*NO_PARTS, "no_gate", "flip_10", "flip_30")
-SECONDS = ["max_minutes=12", "test.num_tasks=256"]
+SECONDS = ["max_minutes=10", "test.num_tasks=256"]
 JUDGE_VIDEOS = ["--num", "1024", "--num-held-out", "256"]
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from wan_r1.errors import ConfigError
+from wan_r1.policies.sharding import clip_gradients
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 
 
@@ -17,6 +18,21 @@ def test_a_step_of_sgd_is_the_rate_times_the_clipped_gradient():
     assert norm == pytest.approx(5.0)
     torch.testing.assert_close(parameters["w"].detach(), -0.05 * torch.tensor([0.6, 0.8]))
     assert parameters["w"].grad is None
+
+
+def test_all_gradients_are_scaled_by_the_norm_of_all_together():
+    weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((2,), (1, 1), (3,))]
+    weights[0].grad, weights[1].grad = torch.tensor([2.0, 3.0]), torch.tensor([[6.0]])
+    assert float(clip_gradients(weights, 3.5)) == pytest.approx(7.0)
+    torch.testing.assert_close(weights[0].grad, torch.tensor([1.0, 1.5]))
+    torch.testing.assert_close(weights[1].grad, torch.tensor([[3.0]]))
+    assert weights[2].grad is None
+
+
+def test_gradients_below_the_limit_stay():
+    weight = weight_with_gradient(0.3, 0.4)["w"]
+    assert float(clip_gradients([weight], 1.0)) == pytest.approx(0.5)
+    torch.testing.assert_close(weight.grad, torch.tensor([0.3, 0.4]))
 
 
 def test_the_factor_does_not_stay_in_the_rate():

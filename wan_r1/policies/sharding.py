@@ -4,7 +4,7 @@ All processes must run the same forward and backward passes in the same order; o
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["anywhere", "exchange", "gather_whole", "part_of", "shard", "whole"]
+__all__ = ["anywhere", "clip_gradients", "exchange", "gather_whole", "part_of", "shard", "whole"]
 
 
 def shard(transformer: nn.Module, device: torch.device) -> None:
@@ -40,8 +40,40 @@ def shard(transformer: nn.Module, device: torch.device) -> None:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The tensor with its parts put together; every process must ask."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    """The tensor with its parts put together; every process must ask.
+
+    A plain collective: DTensor.full_tensor waits through torch's registry of functional collectives, which has ended a
+    process on gloo by a segmentation fault.
+    """
+    if not isinstance(tensor, DTensor):
+        return tensor
+    mine, group = tensor.to_local().detach(), tensor.device_mesh.get_group()
+    rows = -(-len(tensor) // group.size())  # of every process but the last ones
+    padded = mine.new_zeros((rows, *tensor.shape[1:]))
+    padded[: len(mine)] = mine
+    parts = [torch.empty_like(padded) for _ in range(group.size())]
+    dist.all_gather(parts, padded, group=group)
+    return torch.cat(parts)[: len(tensor)]
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
+    """Scale all gradients so that their norm together is at most max_norm; returns the norm before, shape [].
+
+    Every process must ask where weights are sharded; a gradient counts once, whoever holds its parts.
+    """
+    weights = list(parameters)
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    parts = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
+    others = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+    norm = torch.nn.utils.get_total_norm(others)
+    if any(isinstance(weight, DTensor) for weight in weights):
+        square = torch.nn.utils.get_total_norm(parts).square().to(weights[0].device)
+        dist.all_reduce(square)
+        norm = (square + norm.to(square.device).square()).sqrt()
+    scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in (*parts, *others):
+        gradient.mul_(scale.to(gradient.device))
+    return norm
 
 
 def gather_whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

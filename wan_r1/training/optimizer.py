@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from wan_r1.errors import CheckpointError, ConfigError
-from wan_r1.policies.sharding import whole
+from wan_r1.policies.sharding import clip_gradients
 from wan_r1.training.muon import Muon
 
 __all__ = ["OptimizerSettings", "update_average"]
@@ -73,7 +73,7 @@ class OptimizerSettings:
 
     def apply(self, optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], factor: float) -> float:
         """Clip the gradients, step with the rate times `factor`, clear the gradients; returns the gradient norm."""
-        norm = whole(torch.nn.utils.clip_grad_norm_(list(parameters.values()), self.max_gradient_norm))
+        norm = clip_gradients(parameters.values(), self.max_gradient_norm)
         if not torch.isfinite(norm):
             raise ConfigError(
                 f"optimizer: the gradient norm is {float(norm)}, and a step would destroy the weights; "
