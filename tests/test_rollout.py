@@ -1,3 +1,4 @@
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -10,6 +11,7 @@ from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.rewards import ScorePool
 from wan_r1.rollout import collect, group_plan
+from wan_r1.types import Score
 
 CPS = SamplerSettings(num_steps=4)
 ODE = SamplerSettings(num_steps=4, kernel="ode", noise_level=0.0, sde_steps=())
@@ -116,6 +118,16 @@ def test_the_clock_counts_each_phase(policy, maze_source, scorer):
     assert set(seconds) == {"seconds/encode", "seconds/sample", "seconds/decode", "seconds/score_wait"}
     assert min(seconds.values()) >= 0
     assert clock.take() == {}
+
+
+def test_scores_that_are_computed_here_count_as_waiting(policy, maze_source):
+    def slow(task, video):
+        time.sleep(0.02)
+        return Score(value=0.0, parts={})
+
+    clock = Clock()
+    collect(policy, maze_source.tasks(0, 1), ScorePool(slow, 0), CPS, group_size=2, clock=clock)
+    assert clock.take()["seconds/score_wait"] >= 0.04
 
 
 class LateScorer:

@@ -138,7 +138,8 @@ def collect(
             videos = policy.decode(trace.result)
         shown = tuple(tasks[index] for index in chosen)
         unscored = partial(RolloutBatch, tasks=shown, task_index=chosen, videos=videos, trace=trace, condition=inputs)
-        waiting.append((unscored, scorer.submit(shown, list(videos))))
+        with clock("score_wait"):  # without workers the scores are computed here
+            waiting.append((unscored, scorer.submit(shown, list(videos))))
     with clock("score_wait"):
         return [unscored(scores=tuple(scores.result())) for unscored, scores in waiting]
 
