@@ -110,6 +110,29 @@ def test_a_camera_that_was_not_seen_is_lost():
     assert verdict.violations[0].kind == "agent_lost"
 
 
+def walk_seen_in(frames):
+    """The reference path, decoded at these frames of 17 only."""
+    whole = TASK.solution.points
+    points = whole[np.linspace(0, len(whole) - 1, 17).round().astype(int)].copy()
+    points[[frame for frame in range(17) if frame not in frames]] = np.nan
+    return FAMILY.judge(TASK, camera_track(points, np.isfinite(points).all(axis=1), np.ones(17)))
+
+
+@pytest.mark.parametrize("frames", [range(17), range(0, 17, 2)])
+def test_a_walk_seen_in_every_other_frame_is_solved(frames):
+    assert walk_seen_in(frames).solved
+
+
+@pytest.mark.parametrize(
+    ("frames", "frame"), [((0, 16), 1), (range(16), 16), (range(11), 11), ((*range(5), *range(8, 17)), 5)]
+)
+def test_a_camera_that_is_lost_on_the_way_or_at_the_end_has_not_arrived(frames, frame):
+    verdict = walk_seen_in(frames)
+    assert not verdict.solved
+    assert not verdict.optimal
+    assert [(each.kind, each.frame) for each in verdict.violations] == [("agent_lost", frame)]
+
+
 def test_a_floor_plan_shows_the_path():
     plan, empty = draw_map(TASK.state, [TASK.solution.points], 200), draw_map(TASK.state, [], 200)
     assert plan.shape == (200, 200, 3)

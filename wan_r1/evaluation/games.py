@@ -1,4 +1,4 @@
-"""VR-Bench's numbers of videos that a policy made of games, on the sprite track of the agent."""
+"""VR-Bench's numbers of videos that a policy made of games, on the sprite track of the agent and of the first box."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.metrics.vr_bench import SCRIPT, measure
+from wan_r1.trackers.resample import repeat_last
 from wan_r1.trackers.sprite import SpriteTracker
-from wan_r1.types import Task, Track
+from wan_r1.types import Task
 
 __all__ = ["GAME_NUMBERS", "game_results"]
 
@@ -21,18 +22,9 @@ def game_results(tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> 
         return np.zeros((0, len(GAME_NUMBERS)))
     tracker, rows = SpriteTracker(), []
     for task, video in zip(tasks, videos, strict=True):
-        found = measure(_without_gaps(tracker(video, task), task), [task.solution.points], task.goals[0], SCRIPT)
+        points = tracker(video, task).points
+        agent, *boxes = (repeat_last(way, box.center) for way, box in zip(points, task.objects.values(), strict=True))
+        found = measure(agent, [task.solution.points], task.goals[0], SCRIPT, boxes[0] if boxes else None)
         deviation = np.nan if found.deviation is None else found.deviation
         rows.append([found.success, found.precision, found.exact, deviation])
     return np.asarray(rows, dtype=np.float64).reshape(-1, len(GAME_NUMBERS))
-
-
-def _without_gaps(track: Track, task: Task) -> NDArray[np.float32]:
-    """Points [T, 2] of the first object; a frame without it repeats the point before, as VR-Bench does."""
-    points: NDArray[np.float32] = track.points[0].copy()
-    last = np.asarray(next(iter(task.objects.values())).center, dtype=np.float32)
-    for index, point in enumerate(points):
-        if np.isfinite(point).all():
-            last = point.copy()
-        points[index] = last
-    return points

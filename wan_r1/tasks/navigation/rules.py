@@ -1,5 +1,7 @@
 """What a camera's track through a room is worth: no collision, no jump, and a stop in front of the target."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,12 +28,14 @@ TOUCH_M = 0.8 * ROBOT_RADIUS_M
 MAX_STEP = 4.0
 """Times the reference's mean step that a camera may move from one frame to the next."""
 MIN_STEP_M = 0.3
+MAX_LOST = 1 / 8
+"""Share of the video after which the camera must be seen again: Target-Bench decodes nine frames, evenly spread."""
 OPTIMAL = 1.1
 """Length up to which a solved way counts as a shortest one, as a multiple of the reference's."""
 
 
 def judge(task: Task, track: Track) -> Verdict:
-    """The facts about a track in metres, in the frame of the start pose."""
+    """The facts about a track in metres, in the frame of the start pose; the camera must be seen to the last frame."""
     state: NavigationState = task.state
     points = track.points[0].astype(np.float64)
     seen = np.flatnonzero(track.seen[0])
@@ -39,7 +43,8 @@ def judge(task: Task, track: Track) -> Verdict:
         return Verdict(solved=False, optimal=False, progress=0.0, violations=(Violation(kind="agent_lost", frame=0),))
     walked = points[seen]
     cap = max(MIN_STEP_M, MAX_STEP * path_length(task.solution.points) / max(len(points) - 1, 1))
-    violation = _first_violation(state, walked, seen, cap)
+    found = [each for each in (_first_violation(state, walked, seen, cap), _lost(seen, len(points))) if each]
+    violation = min(found, key=lambda each: each.frame, default=None)
     legal = walked if violation is None else walked[seen < violation.frame]
     progress = _progress(state, task.solution.points.astype(np.float64), legal)
     reach = min(ARRIVED_M, ARRIVED_SHARE * path_length(task.solution.points))
@@ -63,6 +68,17 @@ def _first_violation(
     kind = "teleport" if steps[index] > allowed[index] else "through_wall"
     x, y = walked[index]
     return Violation(kind=kind, frame=int(frames[index]), point=(float(x), float(y)))
+
+
+def _lost(seen: NDArray[np.int64], num_frames: int) -> Violation | None:
+    """Where a camera that is seen in these frames is lost for too long, or for good."""
+    longest = math.ceil(MAX_LOST * (num_frames - 1))
+    before = np.concatenate([[0], seen])
+    long = np.flatnonzero(np.diff(before) > longest)
+    if not len(long) and seen[-1] == num_frames - 1:
+        return None
+    last = before[long[0]] if len(long) else seen[-1]
+    return Violation(kind="agent_lost", frame=int(last) + 1)
 
 
 def _progress(state: NavigationState, solution: NDArray[np.float64], legal: NDArray[np.float64]) -> float:
