@@ -1,11 +1,24 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all; digests of what folders hold."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 from threading import get_ident
 
-__all__ = ["write_whole"]
+__all__ = ["folder_digest", "write_whole"]
+
+
+def folder_digest(folder: Path, pattern: str = "*") -> str:
+    """A digest of names and contents of a folder's files; pattern `**/*.py` takes those of inner folders too.
+
+    A folder that is not there counts as an empty one.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.glob(pattern) if path.is_file()):
+        with file.open("rb") as content:
+            digest.update(os.fsencode(file.relative_to(folder)) + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
 
 
 def write_whole(path: Path, data: bytes, durable: bool = False) -> None:

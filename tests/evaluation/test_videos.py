@@ -204,6 +204,20 @@ def test_samples_give_pass_at_k_and_one_that_is_missing_is_a_failure(dataset, tm
     assert row["em"]["low"] <= 0.5 <= row["em"]["high"]
 
 
+@pytest.mark.parametrize("suffix", ["", "_0", "_s0"], ids=["no number", "number", "s and number"])
+def test_a_missing_sample_is_a_failure_however_samples_are_named(dataset, tmp_path, suffix):
+    (tmp_path / "out").mkdir()
+    samples = {"easy_0001": (suffix, "_s1"), "easy_0002": ("_s1",), "easy_0003": (suffix, "_s1")}
+    for level, suffixes in samples.items():
+        for each in suffixes:
+            shutil.copy(dataset / FOLDER / "videos" / f"{level}.mp4", tmp_path / "out" / f"{level}{each}.mp4")
+    result = suite(dataset, tmp_path / "out")
+    assert [level.failed for level in result.levels] == [(), (suffix.replace("_s", "s"),), ()]
+    assert [problem.text.partition(":")[2] for problem in result.levels[1].problems] == [
+        " no such video among the generated ones"
+    ]
+
+
 def test_several_solutions_of_one_level_are_all_evaluated_and_the_best_is_the_reference(dataset):
     videos = dataset / FOLDER / "videos"
     (videos / "easy_0001.mp4").rename(videos / "easy_0001_1.mp4")

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from wan_r1.errors import VideoError
-from wan_r1.reports.overlay import TRACK_RGB, draw_line, draw_track, enlarge, path_points
-from wan_r1.types import Path
+from wan_r1.reports.overlay import TRACK_RGB, draw_line, draw_track, enlarge
 
 
 def grey(frames, size):
@@ -53,12 +52,6 @@ def test_a_track_is_broken_where_the_agent_was_not_seen():
     assert drawn[80, 20:46].all()
     assert not drawn[:, 60:105].any()
     assert drawn[80, 115:130].all()
-
-
-def test_only_a_path_on_the_picture_can_be_drawn():
-    points = np.zeros((2, 2), dtype=np.float32)
-    assert len(path_points(Path(points=points, unit="image"))) == 2
-    assert len(path_points(Path(points=points, unit="metre"))) == 0
 
 
 def test_what_is_no_video_is_refused():

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wan_r1.errors import ConfigError
-from wan_r1.training.advantage import ADVANTAGE_CLIP, group_advantages, groups_with_spread, part_advantages
+from wan_r1.training.advantage import (
+    ADVANTAGE_CLIP,
+    group_advantages,
+    groups_with_spread,
+    part_advantages,
+    scaled_advantages,
+)
 
 
 def test_advantages_follow_the_formula():
@@ -43,6 +49,16 @@ def test_advantages_are_finite_bounded_and_in_the_order_of_the_rewards(rewards):
     assert np.abs(found).max() <= ADVANTAGE_CLIP
     for reward, advantage in zip(rewards, found, strict=True):
         assert (np.diff(advantage[np.argsort(reward)]) >= 0).all()
+
+
+def test_scaled_advantages_keep_their_mean_and_order_where_clipped_ones_do_not():
+    rewards = np.array([[0.0, 0.0, 0.0, 0.0, 0.0, 0.8], [0.4, 0.6, 0.4, 0.6, 0.4, 0.6]])
+    advantages = group_advantages(rewards)
+    found = scaled_advantages(advantages)
+    np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-12)
+    assert found[0].max() == 1.0
+    assert np.clip(advantages[0], -1, 1).mean() < -0.2
+    np.testing.assert_allclose(found[1], advantages[1])
 
 
 def test_parts_are_normalised_each_by_itself_and_then_weighted():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from wan_r1.errors import ConfigError
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.policy import velocity_given
 from wan_r1.rewards import ScorePool
@@ -168,3 +169,20 @@ def test_nft_can_stay_near_the_reference(load_tiny, maze_source, brightness):
     assert away.sums["reference_distance"] > 1e-6
     assert away.loss - without.loss == pytest.approx(away.sums["reference_distance"] / 2, rel=1e-4)
     assert "reference_distance" not in without.sums
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "wrong", "message"),
+    [
+        (GRPO, {"updates": 0}, "updates = 0 must be at least 1"),
+        (GRPO, {"clip": -0.1}, "clip = -0.1"),
+        (GRPO, {"kl_weight": -1.0}, "kl_weight = -1.0 at least 0"),
+        (NFT, {"updates": 0}, "updates = 0 must be at least 1"),
+        (NFT, {"beta": 0.0}, "beta = 0.0"),
+        (NFT, {"max_advantage": 0.0}, "max_advantage = 0.0 > 0"),
+        (NFT, {"kl_weight": -1.0}, "kl_weight = -1.0 at least 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(algorithm, wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        algorithm(**wrong)

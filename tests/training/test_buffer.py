@@ -113,5 +113,6 @@ def test_the_videos_of_all_processes_stand_in_the_order_of_ranks(mine: list[int]
 
 @pytest.mark.parametrize("settings", [{"steps": -1}, {"batch_size": 0}, {"iterations": 0}])
 def test_impossible_settings_are_refused(settings: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match=r"rl\.buffer"):
+    ((name, value),) = settings.items()
+    with pytest.raises(ConfigError, match=rf"rl\.buffer.*{name} = {value}"):
         BufferSettings(**settings)

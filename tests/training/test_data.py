@@ -1,6 +1,6 @@
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +167,45 @@ def test_a_folder_of_videos_is_encoded_row_by_row(load_tiny, folder):
     assert examples.prompt_index.tolist() == [0, 1]
 
 
+def encodes(policy, source, cache):
+    """Whether two examples are encoded, and not read from the cache."""
+    progress = Progress()
+    encode_examples(policy, source, 2, cache, progress)
+    return bool(progress.calls)
+
+
+def test_examples_of_other_code_of_the_tasks_are_encoded_again(load_tiny, maze_source, tmp_path, monkeypatch):
+    policy = load_tiny()
+    assert encodes(policy, maze_source, tmp_path)
+    monkeypatch.setattr("wan_r1.training.data._tasks_code", lambda: "other")
+    assert encodes(policy, maze_source, tmp_path)
+    assert not encodes(policy, maze_source, tmp_path)
+
+
+def test_examples_of_a_changed_skin_folder_are_encoded_again(load_tiny, tmp_path):
+    skin, cache = tmp_path / "skin", tmp_path / "cache"
+    skin.mkdir()
+    for name in ("player", "target", "wall"):
+        write_image(skin / f"{name}.png", np.full((8, 8, 3), len(name), dtype=np.uint8))
+    policy = load_tiny(max_sequence_length=200)
+    source = TaskSource(seed=3, settings={"level": "tiny", "size": 32, "skin": str(skin)})
+    assert encodes(policy, source, cache)
+    assert not encodes(policy, source, cache)
+    write_image(skin / "wall.png", np.full((8, 8, 3), 200, dtype=np.uint8))
+    assert encodes(policy, source, cache)
+
+
+@pytest.mark.parametrize("part", ["vae", "image_encoder"])
+def test_examples_of_other_weights_are_encoded_again(load_tiny, maze_source, tmp_path, tiny_folder, part):
+    policy = load_tiny()
+    path = shutil.copytree(tiny_folder, tmp_path / "model")
+    (path / part).mkdir(exist_ok=True)
+    policy.folder = replace(policy.folder, path=path, parts=(*policy.folder.parts, part))
+    assert encodes(policy, maze_source, tmp_path)
+    (path / part / "more.safetensors").write_bytes(b"other weights")
+    assert encodes(policy, maze_source, tmp_path)
+
+
 def test_a_changed_video_is_encoded_again(load_tiny, folder, tmp_path):
     def encode():
         progress = Progress()
@@ -226,6 +265,23 @@ def test_a_cache_that_was_cut_short_is_made_again(load_tiny, maze_source, tmp_pa
     assert progress.calls
     assert torch.equal(whole.latents, again.latents)
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "json"])
+def test_an_entry_of_the_cache_that_cannot_be_read_is_made_again_by_all(load_tiny, maze_source, tmp_path, ending):
+    policy, asked = load_tiny(), []
+    whole = encode_examples(policy, maze_source, 2, tmp_path, Progress())
+    (file,) = tmp_path.glob(f"*.{ending}")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    again = encode_examples(policy, maze_source, 2, tmp_path, Progress(), world=Neighbour(asked=asked))
+    assert asked == [True]
+    assert torch.equal(whole.latents, again.latents)
+    assert not encodes(policy, maze_source, tmp_path)
+
+
+def test_no_tasks_are_refused(maze_source):
+    with pytest.raises(ConfigError, match="num_tasks = 0 must be at least 1"):
+        maze_source.tasks(0, 0)
 
 
 def test_several_families_take_turns_each_in_its_own_stream() -> None:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -77,7 +79,25 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_the_step(value):
     assert parameters["w"].tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"decay_share": 1.5}])
-def test_settings_that_cannot_work_are_refused(wrong):
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate = 0.0 must be > 0"),
+        ({"scalar_learning_rate": -1.0}, "scalar_learning_rate = -1.0 must be > 0"),
+        ({"decay_share": 1.5}, "decay_share = 1.5 must be in [0, 1]"),
+        ({"weight_decay": -1.0}, "weight_decay = -1.0 must be at least 0"),
+        ({"betas": (0.9, 1.0)}, "betas = (0.9, 1.0) must be two numbers in [0, 1)"),
+        ({"betas": (-0.1, 0.9)}, "betas = (-0.1, 0.9) must be"),
+        ({"max_gradient_norm": 0.0}, "max_gradient_norm = 0.0 must be > 0"),
+        ({"warmup_steps": -1}, "warmup_steps = -1 must be at least 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         OptimizerSettings(**wrong)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon", "sgd"])
+def test_an_optimiser_of_no_weights_is_refused(name):
+    with pytest.raises(ConfigError, match=r"policy\.train = 'nothing' must be 'full' or 'lora'"):
+        OptimizerSettings(name=name).build({})

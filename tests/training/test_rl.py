@@ -114,6 +114,12 @@ def test_grpo_refuses_a_buffer(trainer):
         trainer("grpo", settings=replace(SETTINGS, buffer=BufferSettings(steps=4))).train()
 
 
+def test_a_step_on_the_buffer_that_processes_cannot_share_evenly_is_refused_at_the_start(trainer):
+    settings = replace(SETTINGS, buffer=BufferSettings(steps=4, batch_size=5))
+    with pytest.raises(ConfigError, match=r"rl\.buffer\.batch_size = 5 must be a multiple of the 2 processes"):
+        trainer("nft", settings=settings, world=World(size=2)).train()
+
+
 def test_the_ratio_is_one_before_the_first_update(trainer):
     run = trainer("grpo", settings=replace(SETTINGS, iterations=2)).run
     trainer("grpo", settings=replace(SETTINGS, iterations=2)).train()
@@ -157,6 +163,46 @@ def test_a_group_without_spread_leaves_the_gradient_of_the_others(trainer, brigh
     assert line["rollout/groups_kept"] == 0.5
     assert line["update_0/gradient_norm"] > 0
     assert any(not torch.equal(before[key], value) for key, value in weights_of(made).items())
+
+
+@dataclass(frozen=True)
+class PartsReward:
+    """Half of a gated brightness, and a part that never differs."""
+
+    gate: float = 0.5
+
+    def __call__(self, task, video):
+        brightness = float(video[1:].mean()) / 255
+        return Score(value=0.25, parts={"bright": brightness, "same": 1.0, "gate": self.gate})
+
+
+def test_parts_with_weights_teach_where_the_value_is_always_the_same(trainer):
+    settings = replace(SETTINGS, iterations=1)
+    scorer = ScorePool(PartsReward(), 0)
+    cases = {"value": ({}, 0.0), "parts": ({"bright": 1.0, "same": 2.0}, 1.0), "same": ({"same": 1.0}, 0.0)}
+    for name, (weights, taught) in cases.items():
+        run = trainer("nft", name, scorer=scorer, settings=replace(settings, part_weights=weights))
+        run.train()
+        assert numbers_of(run.run)[0]["rollout/groups_kept"] == taught
+
+
+def test_a_closed_gate_leaves_nothing_of_a_part(trainer):
+    settings = replace(SETTINGS, iterations=1, part_weights={"bright": 1.0})
+    run = trainer("nft", scorer=ScorePool(PartsReward(gate=0.0), 0), settings=settings)
+    run.train()
+    assert numbers_of(run.run)[0]["rollout/groups_kept"] == 0
+
+
+def test_a_part_that_the_reward_does_not_have_is_named(trainer):
+    settings = replace(SETTINGS, part_weights={"progres": 1.0})
+    with pytest.raises(ConfigError, match="no part 'progres'; it has bright"):
+        trainer("nft", scorer=ScorePool(PartsReward(), 0), settings=settings).train()
+
+
+@pytest.mark.parametrize("weights", [{"progress": -1.0}, {"progress": 0.0}, {"progress": float("nan")}])
+def test_wrong_part_weights_are_refused(weights):
+    with pytest.raises(ConfigError, match="part_weights"):
+        replace(SETTINGS, part_weights=weights)
 
 
 def test_shuffled_rewards_keep_their_mean_and_change_the_training(trainer):
@@ -317,6 +363,8 @@ def test_an_adapter_trains_and_the_rest_stays(trainer, load_tiny):
         ({"batch_size": 0}, "batch_size"),
         ({"checkpoint_every": 0}, "checkpoint_every"),
         ({"noises_per_group": 5, "group_size": 12}, "noises_per_group"),
+        ({"ema_decay": -0.1}, "ema_decay = -0.1 must be in"),
+        ({"ema_decay": 1.0}, "ema_decay = 1.0 must be in"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong, message):

@@ -201,6 +201,12 @@ def test_the_clean_first_frame_gets_no_gradient(trainer):
     assert bool((predicted.grad[:, :, 1:] != 0).any())
 
 
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_an_average_that_never_follows_is_refused(decay):
+    with pytest.raises(ConfigError, match=rf"sft: ema_decay = {decay} must be in"):
+        SFTSettings(ema_decay=decay)
+
+
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "checkpoint_every"])
 def test_settings_below_one_are_refused(name):
     with pytest.raises(ConfigError, match=name):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wan_r1 import trackers
 from wan_r1.errors import CheckpointError, ConfigError, DatasetError, VideoError
+from wan_r1.files import folder_digest
 from wan_r1.metrics.vr_bench import normalize_points
 from wan_r1.runs import write_bytes
 from wan_r1.trackers.resample import pixel_trajectory, resize_linear
@@ -82,10 +83,7 @@ def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, ca
 @functools.cache
 def _trackers_code() -> str:
     """A digest of the code of the trackers, so that a track is not read back after they have changed what they find."""
-    digest = hashlib.sha256()
-    for file in sorted(FilePath(trackers.__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return folder_digest(FilePath(trackers.__file__).parent, "**/*.py")
 
 
 def _key(video: FilePath, task: Task, tracker: Tracker, size: Size | None) -> str:

@@ -1,9 +1,9 @@
 """All videos of a folder against all levels of a dataset, in worker processes."""
 
 import multiprocessing
-import re
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -12,14 +12,12 @@ from pathlib import Path as FilePath
 import cv2
 
 from wan_r1.errors import DatasetError, VideoError
-from wan_r1.evaluation.datasets import UNKNOWN, Level, Problem, find_levels, find_samples, shown
+from wan_r1.evaluation.datasets import UNKNOWN, Level, Problem, Sample, find_levels, find_samples, shown
 from wan_r1.evaluation.videos import Job, LevelResult, VideoSettings, evaluate_level
 
 __all__ = ["SuiteResult", "evaluate_videos"]
 
 WAITING_PER_WORKER = 4  # levels handed out ahead: enough to keep workers busy, few to drop when the work is stopped
-
-NUMBER = re.compile(r"(.*/)?_\d+|")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +69,7 @@ def evaluate_videos(
         progress(1)
     ordered = _with_games([results[level.name] for level in chosen])
     return SuiteResult(
-        levels=tuple(_with_missing(ordered)),
+        levels=tuple(_with_missing(ordered, samples)),
         problems=(*problems, *unmatched),
         left_out=len(levels) - len(chosen),
     )
@@ -118,16 +116,17 @@ def _with_games(results: Sequence[LevelResult]) -> list[LevelResult]:
     ]
 
 
-def _with_missing(results: Sequence[LevelResult]) -> Iterator[LevelResult]:
+def _with_missing(results: Sequence[LevelResult], samples: Mapping[str, Sequence[Sample]]) -> Iterator[LevelResult]:
     """Results in which every readable level of a group failed in the samples that it lacks and another level has.
 
-    A video without a sample, or with a number behind its name only, need not be there for all levels: so VR-Bench
-    names one or several solutions.
+    The dataset's own solution videos are no such samples: one level has more solutions than another. `samples` are
+    those of each level by its name.
     """
     labels: dict[tuple[str, str, str], dict[str, None]] = {}
     for result in results:
         known = labels.setdefault(_group(result), {})
-        known.update(dict.fromkeys(label for label in _labels(result) if not NUMBER.fullmatch(label)))
+        own = {each.label for each in samples[result.level.name] if _is_solution(each, result.level)}
+        known.update(dict.fromkeys(label for label in _labels(result) if label not in own))
     for result in results:
         have, known = _labels(result), labels[_group(result)]
         lacking = [label for label in known if label not in have] if have else list(known) or [""]
@@ -136,6 +135,11 @@ def _with_missing(results: Sequence[LevelResult]) -> Iterator[LevelResult]:
             continue
         problems = tuple(_missing(result.level, label) for label in lacking)
         yield replace(result, failed=(*result.failed, *lacking), problems=(*result.problems, *problems))
+
+
+def _is_solution(sample: Sample, level: Level) -> bool:
+    """Whether a video lies among the solution videos of the dataset."""
+    return os.path.realpath(sample.path.parent) == os.path.realpath(level.state.parent.parent / "videos")
 
 
 def _labels(result: LevelResult) -> list[str]:

@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.types import Path
 from wan_r1.video import check_video
 
-__all__ = ["SOLUTION_RGB", "TRACK_RGB", "draw_line", "draw_paths", "draw_track", "enlarge", "path_points"]
+__all__ = ["SOLUTION_RGB", "TRACK_RGB", "draw_line", "draw_paths", "draw_track", "enlarge"]
 
 SOLUTION_RGB = (120, 120, 130)
 TRACK_RGB = (200, 30, 200)
@@ -67,11 +66,6 @@ def draw_paths(
     _polyline(picture, path.astype(np.float32), TRACK_RGB, thin=True)
     _ring(picture, path[-1].astype(np.float32), TRACK_RGB)
     return picture
-
-
-def path_points(path: Path) -> NDArray[np.float32]:
-    """The points of a path if they can be drawn on the picture (image units), else none: [N, 2] or [0, 2]."""
-    return path.points if path.unit == "image" else path.points[:0]
 
 
 def _pieces(points: NDArray[np.float32]) -> list[NDArray[np.float32]]:

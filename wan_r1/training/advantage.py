@@ -5,7 +5,15 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["ADVANTAGE_CLIP", "SPREAD_FLOOR", "group_advantages", "groups_with_spread", "part_advantages"]
+__all__ = [
+    "ADVANTAGE_CLIP",
+    "SPREAD_FLOOR",
+    "group_advantages",
+    "groups_with_spread",
+    "part_advantages",
+    "scaled_advantages",
+    "weighted_advantages",
+]
 
 SPREAD_FLOOR = 1e-4
 """Added to the group's standard deviation, so that a group of nearly equal rewards does not explode."""
@@ -30,9 +38,27 @@ def group_advantages(rewards: Floats) -> Floats:
 
 
 def part_advantages(parts: dict[str, Floats], weights: dict[str, float]) -> Floats:
-    """Each part normalised within its group, then weighted and summed (GDPO). parts: name -> [P, G]."""
+    """Each part normalised within its group, then weighted and summed (GDPO, as in Flow-Factory). name -> [P, G]."""
     total = sum((weights[name] * group_advantages(values) for name, values in parts.items()), start=np.zeros(()))
     return np.clip(np.asarray(total, dtype=np.float64), -ADVANTAGE_CLIP, ADVANTAGE_CLIP)
+
+
+def scaled_advantages(advantages: Floats) -> Floats:
+    """Advantages [P, G] divided by the largest of their group where that is above 1: their mean stays what it was.
+
+    Clipping at +-1 does not keep the mean at 0: of rewards that are mostly low, with a few high ones, it cuts the few.
+    """
+    return np.asarray(advantages / np.maximum(1.0, np.abs(advantages).max(axis=1, keepdims=True)))
+
+
+def weighted_advantages(
+    rewards: Floats, parts: dict[str, Floats], weights: dict[str, float]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Advantages [P, G] and which groups [P] teach anything: by the rewards [P, G], or part by part with weights."""
+    if not weights:
+        return group_advantages(rewards), groups_with_spread(rewards)
+    taught = [groups_with_spread(parts[name]) for name, weight in weights.items() if weight]
+    return part_advantages(parts, weights), np.asarray(np.any(taught, axis=0))
 
 
 def _check(rewards: Floats) -> None:

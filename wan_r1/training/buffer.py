@@ -35,7 +35,10 @@ class BufferSettings:
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.batch_size < 1 or self.iterations < 1:
-            raise ConfigError("rl.buffer: steps must be at least 0, batch_size and iterations at least 1")
+            raise ConfigError(
+                f"rl.buffer: steps = {self.steps} must be at least 0, batch_size = {self.batch_size} and "
+                f"iterations = {self.iterations} at least 1"
+            )
 
 
 class RolloutBuffer:

@@ -1,4 +1,4 @@
-"""Which tasks to learn from: a task that is always solved, or never, teaches nothing."""
+"""Which of the tasks that were tried to learn from: those that went worst."""
 
 from collections.abc import Sequence
 

@@ -14,8 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wan_r1 import tasks as task_code
 from wan_r1.distributed import World
 from wan_r1.errors import CheckpointError, ConfigError, DatasetError
+from wan_r1.files import folder_digest
 from wan_r1.policies.policy import Condition
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import write_json
@@ -51,7 +53,9 @@ class TaskSource:
         return (self.family,) if isinstance(self.family, str) else self.family
 
     def tasks(self, first: int, num: int) -> list[Task]:
-        """Tasks first .. first + num - 1. Families take turns; each counts its own tasks from 0."""
+        """Tasks first .. first + num - 1, at least one. Families take turns; each counts its own tasks from 0."""
+        if num < 1:
+            raise ConfigError(f"num_tasks = {num} must be at least 1: without a task there is nothing to do")
         found = []
         for index in range(first, first + num):
             rounds, turn = divmod(index, len(self.families))
@@ -260,28 +264,37 @@ def _fingerprint(
     policy: WanPolicy, source: TaskSource | VideoFolder, rows: list[dict[str, str]] | None, total: int
 ) -> str:
     """A name for the encoded examples that changes with whatever they are made from."""
-    vae = policy.folder.path / "vae"
-    weights = sorted((f.name, f.stat().st_size, _digest(f)) for f in vae.glob("*") if f.is_file())
+    encoders = [part for part in ("vae", "image_encoder", "image_processor") if part in policy.folder.parts]
+    weights = [(part, folder_digest(policy.folder.path / part)) for part in encoders]
     config = policy.config
-    files: list[Any] = []
+    files: list[Any]
     if isinstance(source, VideoFolder):
         named = [Path(source.path) / (row.get(name) or "") for row in rows or [] for name in ("video", "input_image")]
         files = [rows, [(f.stat().st_size, f.stat().st_mtime_ns) for f in named if f.is_file()]]
-    kind = [policy.kind, "image_encoder" in policy.folder.parts]
-    facts = [repr(source), total, config.num_frames, config.height, config.width, weights, kind, files]
+    else:
+        files = [_tasks_code(), folder_digest(Path(source.settings.get("skin") or "plain"))]  # a theme is no folder
+    size = [config.num_frames, config.height, config.width]
+    facts = [repr(source), total, size, config.vae_dtype, weights, policy.kind, files]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
 
 
-def _digest(file: Path) -> str:
-    return hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
+def _tasks_code() -> str:
+    """A digest of the code that draws tasks: examples are not read back after it has changed what they show."""
+    return folder_digest(Path(task_code.__file__).parent, "**/*.py")
 
 
 def _read_cache(cache: Path | None, key: str) -> tuple[dict[str, Tensor], list[str]] | None:
+    """What is kept under a key; None if nothing is, or nothing that can be read."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if cache is None or not (cache / f"{key}.json").exists():
+    if cache is None:
         return None
-    return load_file(cache / f"{key}.safetensors"), json.loads((cache / f"{key}.json").read_text())
+    try:
+        prompts: list[str] = json.loads((cache / f"{key}.json").read_text(encoding="utf-8"))
+        return load_file(cache / f"{key}.safetensors"), prompts
+    except (OSError, ValueError, SafetensorError):  # not there, cut short or damaged: encoded anew
+        return None
 
 
 def _write_cache(cache: Path | None, key: str, stored: tuple[dict[str, Tensor], list[str]]) -> None:

@@ -35,15 +35,24 @@ class OptimizerSettings:
     "the rate falls linearly to 0 over this last share of the steps or iterations, or of max_minutes if they end first"
 
     def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < math.inf or not 0 <= self.decay_share <= 1:
-            raise ConfigError(
-                f"optimizer: learning_rate = {self.learning_rate} must be > 0 and "
-                f"decay_share = {self.decay_share} in [0, 1]"
-            )
+        rules = (
+            ("learning_rate", 0 < self.learning_rate < math.inf, "> 0"),
+            ("scalar_learning_rate", 0 < self.scalar_learning_rate < math.inf, "> 0"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0"),
+            ("betas", all(0 <= beta < 1 for beta in self.betas), "two numbers in [0, 1)"),
+            ("max_gradient_norm", self.max_gradient_norm > 0, "> 0"),
+            ("warmup_steps", self.warmup_steps >= 0, "at least 0"),
+            ("decay_share", 0 <= self.decay_share <= 1, "in [0, 1]"),
+        )
+        for name, holds, allowed in rules:
+            if not holds:
+                raise ConfigError(f"optimizer: {name} = {getattr(self, name)} must be {allowed}")
 
     def build(self, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser over these parameters."""
+        """The optimiser over these parameters. ConfigError if there are none, or it cannot work on them."""
         values = list(parameters.values())
+        if not values:
+            raise ConfigError("optimizer: no weights to train: policy.train = 'nothing' must be 'full' or 'lora'")
         if self.name == "muon" and any(isinstance(value, DTensor) for value in values):
             raise ConfigError(
                 "optimizer: muon needs whole matrices, and policy.sharding cuts them; "

@@ -23,7 +23,7 @@ from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rollout import RolloutBatch, Scorer, collect
 from wan_r1.runs import RunFolder
-from wan_r1.training.advantage import group_advantages, groups_with_spread
+from wan_r1.training.advantage import scaled_advantages, weighted_advantages
 from wan_r1.training.algorithms import Algorithm
 from wan_r1.training.algorithms.algorithm import Batch, with_advantages
 from wan_r1.training.buffer import BufferSettings, RolloutBuffer
@@ -33,7 +33,7 @@ from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 from wan_r1.training.rollout_numbers import rollout_numbers
 from wan_r1.training.state import Evaluate, TrainingState, evaluate_average, load_state, save_state
-from wan_r1.types import Task
+from wan_r1.types import Score, Task
 
 __all__ = ["RLSettings", "RLTrainer"]
 
@@ -66,6 +66,12 @@ class RLSettings:
     minibatches: int = 1
     "optimiser steps for each pass over the rollouts; at most one for each batch of a process"
     buffer: BufferSettings = field(default_factory=BufferSettings)
+    part_weights: dict[str, float] = field(default_factory=dict)
+    "parts of the reward that are normalised within their group each by itself, times its gate and penalty, and then"
+    "weighted, as {progress = 0.5, exact = 0.5}; empty: the value is normalised"
+    scale_advantages: bool = False
+    "divides the advantages of a group by the largest of them if that is above 1; their mean stays 0, which clipping,"
+    "as by algorithm.max_advantage of nft, does not keep"
     shuffle_rewards: bool = False
     "control: rewards are shuffled inside the iteration; nothing should be learned"
     seed: int = 0
@@ -99,6 +105,11 @@ class RLSettings:
                 f"rl: batch_size = {self.batch_size}, checkpoint_every = {self.checkpoint_every} and "
                 f"minibatches = {self.minibatches} must be at least 1, seed = {self.seed} at least 0"
             )
+        weights = self.part_weights.values()
+        if weights and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
+            raise ConfigError(f"rl.part_weights = {self.part_weights}: weights must be >= 0, and one above 0")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"rl: ema_decay = {self.ema_decay} must be in [0, 1); 0 takes the weights")
         if self.noises_per_group is not None and (self.noises_per_group < 1 or self.group_size % self.noises_per_group):
             raise ConfigError(
                 f"rl: noises_per_group = {self.noises_per_group} must divide group_size = {self.group_size}"
@@ -175,6 +186,11 @@ class RLTrainer:
                 f"rl.buffer.steps = {self.settings.buffer.steps}: this algorithm trains on its own fresh videos only; "
                 "set it to 0, or take nft"
             )
+        if self.settings.buffer.steps and self.settings.buffer.batch_size % self.world.size:
+            raise ConfigError(
+                f"rl.buffer.batch_size = {self.settings.buffer.batch_size} must be a multiple of the "
+                f"{self.world.size} processes"
+            )
         parameters = self.policy.trainable_parameters()
         return _State(
             parameters=parameters,
@@ -237,14 +253,17 @@ class RLTrainer:
         clock: Clock,
     ) -> dict[str, float]:
         """Advantages, then optimiser steps on them; groups without spread are dropped and counted."""
-        rewards = self._rewards(batches, iteration)
-        advantages = group_advantages(rewards).ravel()
-        kept = np.repeat(groups_with_spread(rewards), self.settings.group_size)
+        values = self._rewards(batches, iteration)
+        rewards = values.pop("value")
+        advantages, taught = weighted_advantages(rewards, values, self.settings.part_weights)
+        if self.settings.scale_advantages:
+            advantages = scaled_advantages(advantages)
+        kept = np.repeat(taught, self.settings.group_size)
         count = int(self.world.sum(float(kept.sum()))[0])
         numbers = self._numbers(batches, rewards, kept)
         first_row = self.world.share(self.settings.tasks_per_iteration).start * self.settings.group_size
         pad = self.policy.config.sharding != "none"
-        chosen = with_advantages(batches, advantages, kept, self.policy.device, first_row, pad)
+        chosen = with_advantages(batches, advantages.ravel(), kept, self.policy.device, first_row, pad)
         step = partial(self._step, state, behaviour, iteration)
         with clock("train"):
             if self.settings.buffer.steps:
@@ -310,13 +329,17 @@ class RLTrainer:
             numbers[name] = sum(g.sums[name] for g in everywhere) / count
         return numbers
 
-    def _rewards(self, batches: Sequence[RolloutBatch], iteration: int) -> Floats:
-        values = np.asarray([score.value for batch in batches for score in batch.scores], dtype=np.float64)
+    def _rewards(self, batches: Sequence[RolloutBatch], iteration: int) -> dict[str, Floats]:
+        """Of this process's videos [P, G]: the value, and each part that has a weight."""
+        names = list(self.settings.part_weights)
+        scores = [score for batch in batches for score in batch.scores]
+        rows = np.asarray([[s.value, *(_counted(s, name) for name in names)] for s in scores], dtype=np.float64)
         if self.settings.shuffle_rewards:
-            everywhere = np.asarray(self.world.gather_items(values.tolist()), dtype=np.float64)
-            shuffled = np.random.default_rng([self.settings.seed, iteration]).permutation(everywhere)
-            values = shuffled[self.world.rank * len(values) :][: len(values)]
-        return values.reshape(-1, self.settings.group_size)
+            everywhere = np.asarray(self.world.gather_items(rows.tolist()), dtype=np.float64)
+            order = np.random.default_rng([self.settings.seed, iteration]).permutation(len(everywhere))
+            rows = everywhere[order][self.world.rank * len(rows) :][: len(rows)]
+        columns = rows.T.reshape(1 + len(names), -1, self.settings.group_size)
+        return dict(zip(["value", *names], columns, strict=True))
 
     def _numbers(self, batches: Sequence[RolloutBatch], rewards: Floats, kept: NDArray[np.bool_]) -> dict[str, float]:
         mine = rollout_numbers([score for batch in batches for score in batch.scores], rewards, kept)
@@ -327,6 +350,13 @@ class RLTrainer:
         if self.world.is_main:
             self.run.append_metrics(step, numbers)
             self.report(step, self.settings.iterations, numbers)
+
+
+def _counted(score: Score, part: str) -> float:
+    """A part of a score as far as its gate and penalty leave it."""
+    if part not in score.parts:
+        raise ConfigError(f"rl.part_weights: the reward has no part {part!r}; it has {', '.join(sorted(score.parts))}")
+    return score.parts[part] * score.parts.get("gate", 1.0) * score.parts.get("penalty", 1.0)
 
 
 def _mix(*numbers: int) -> int:

@@ -55,6 +55,8 @@ class SFTSettings:
                 f"{self.micro_batch_size}, log_every = {self.log_every} and checkpoint_every = {self.checkpoint_every} "
                 f"must be at least 1, seed = {self.seed} at least 0"
             )
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"sft: ema_decay = {self.ema_decay} must be in [0, 1); 0 takes the weights")
 
 
 @dataclass(kw_only=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ Flow-GRPO (arXiv 2505.05470) with the unbiased ratio of GRPO-Guard, Flow-CPS ste
 the advantage must come from the noise that the update sees (docs/training.md).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,11 @@ class GRPO:
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
 
     def __post_init__(self) -> None:
+        if self.updates < 1 or not self.clip >= 0 or not 0 <= self.kl_weight < math.inf:
+            raise ConfigError(
+                f"grpo: updates = {self.updates} must be at least 1, clip = {self.clip} and "
+                f"kl_weight = {self.kl_weight} at least 0"
+            )
         if not self.sampler.stochastic_steps:
             raise ConfigError(
                 "grpo: the sampler has no stochastic steps, so there is nothing to learn from; "

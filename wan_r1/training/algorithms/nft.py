@@ -4,6 +4,7 @@ The finished videos are noised again and the model learns to move towards the go
 relative to the model that drew them. That model follows the trained one slowly: it is the running average.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import NFT_BETA, nft_loss, optimality, velocity_distance
 from wan_r1.flow.sample import draw_noise
 from wan_r1.flow.schedule import SamplerSettings, interpolate, shift_sigmas
@@ -38,6 +40,14 @@ class NFT:
     sampler: SamplerSettings = field(
         default_factory=lambda: SamplerSettings(kernel="ode", noise_level=0.0, sde_steps=())
     )
+
+    def __post_init__(self) -> None:
+        positive = all(0 < value < math.inf for value in (self.beta, self.max_advantage))
+        if self.updates < 1 or not positive or not 0 <= self.kl_weight < math.inf:
+            raise ConfigError(
+                f"nft: updates = {self.updates} must be at least 1, beta = {self.beta} and max_advantage = "
+                f"{self.max_advantage} > 0, kl_weight = {self.kl_weight} at least 0"
+            )
 
     @property
     def off_policy(self) -> bool:
