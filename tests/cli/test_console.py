@@ -33,6 +33,12 @@ def test_without_a_terminal_progress_is_a_plain_line_on_stderr(capsys):
     assert captured.err == "making tasks: 4/4 in 0 s\n"
 
 
+def test_progress_that_is_not_to_be_shown_is_silent(capsys):
+    with progress("making tasks", 1, shown=False) as advance:
+        advance(1, "done")
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("done", "seconds", "limit_s", "share", "left"),
     [

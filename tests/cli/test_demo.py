@@ -81,13 +81,34 @@ def test_a_run_that_fails_gives_its_exit_code(tmp_path, monkeypatch):
     assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 3
 
 
-@pytest.mark.parametrize("recipe", ["demo.toml", "demo_rooms.toml"])
-def test_an_earlier_demo_is_written_anew(tmp_path, launched, recipe):
+@pytest.mark.parametrize("options", [[], ["--quick"], ["--family", "navigation"]])
+def test_an_earlier_demo_is_written_anew(tmp_path, launched, options):
     run = RunFolder(tmp_path / "run")
-    run.path.mkdir(parents=True)
-    write_json(run.provenance, {"command": ["wan-r1", "rl", f"somewhere/{recipe}"]})
-    assert main(["demo", "--family", "navigation", "--out", str(run.path)]) == 0
+    assert main(["demo", *options, "--out", str(run.path)]) == 0
+    (command,) = launched
+    # As the process that the demo starts records it: the program, then its arguments.
+    write_json(run.provenance, {"command": ["wan_r1/__main__.py", *command[command.index("wan_r1") + 1 :]]})
+    assert main(["demo", "--out", str(run.path)]) == 0
     assert not run.provenance.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["rl", "recipes/rl/maze_tiny.toml", "run=runs/demo"],
+        ["rl", "mine/demo.toml"],
+        ["rl", "wan_r1/assets/demo.toml", "max_minutes=600"],
+        ["sft", "recipes/sft/maze_tiny.toml", "cache=/data/demo"],
+        ["rl", "/home/me/wan_r1/recipes/demo.toml"],
+    ],
+)
+def test_a_training_run_with_demo_in_its_command_is_left_alone(tmp_path, launched, command):
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    write_json(run.provenance, {"command": ["/usr/bin/wan-r1", *command]})
+    assert main(["demo", "--out", str(run.path)]) == 2
+    assert run.provenance.exists()
+    assert launched == []
 
 
 def test_rooms_are_judged_as_mazes_are():

@@ -102,6 +102,7 @@ def test_rl_leaves_table_videos_model_and_report(trained):
     _, run = trained
     summary = read_json(run.summary)
     assert {"algorithm", "sampler", "sft", "rl", "difference", "seconds"} <= set(summary)
+    assert summary["training_seconds"] == read_json(run.checkpoints / "last" / "state.json")["seconds"]
     assert summary["algorithm"] == "nft"
     assert {"em", "sr", "n", "layouts", "vr_bench_em"} <= set(summary["rl"])
     assert summary["rl"]["n"] == 3
@@ -131,7 +132,9 @@ def test_rl_refuses_to_write_over_a_run(trained, capsys):
 def test_a_resumed_run_ends_like_an_uninterrupted_one(trained, model, tmp_path):
     recipe = write_recipe(tmp_path, RL, model)
     assert main(["rl", recipe, "rl.iterations=1"]) == 0
+    first = read_json(tmp_path / "run" / "summary.json")["training_seconds"]
     assert main(["rl", recipe, "--resume"]) == 0
+    assert read_json(tmp_path / "run" / "summary.json")["training_seconds"] > first
     lines, whole = RunFolder(tmp_path / "run").read_metrics(), trained[1].read_metrics()
     assert [line["step"] for line in lines] == [1, 2]
     for key in ("reward/mean", "validation/value", "update_0/loss"):
@@ -159,14 +162,37 @@ def test_overrides_may_stand_before_and_behind_options(trained, capsys):
 
 
 def test_evaluate_prints_a_table(trained, capsys):
-    assert main(["evaluate", "policy", trained[0], "--num-tasks", "2"]) == 0
-    assert "solved by a shortest way (em)" in capsys.readouterr().out
+    assert main(["evaluate", "policy", trained[0], "--num-tasks", "2", "--num-samples", "2"]) == 0
+    table = capsys.readouterr().out
+    assert table.split()[:4] == ["result", "95", "%", "interval"]
+    assert all(label in table for label in ("solved by a shortest way (em)", "pass@2", "VR-Bench EM"))
+
+
+def test_the_best_weights_are_found_in_a_checkpoint_that_a_kill_left_half_replaced(trained, capsys):
+    import torch
+
+    from wan_r1.cli.recipe import RLRecipe, load_recipe
+    from wan_r1.cli.rl import _chosen
+    from wan_r1.distributed import World
+    from wan_r1.training.checkpoint import write_checkpoint
+
+    recipe = load_recipe(trained[0], RLRecipe, ["final=best"])
+    average, best = {"x": torch.zeros(1)}, {"x": torch.ones(1)}
+    run = RunFolder(Path(recipe.run).with_name("choosing"))
+    assert _chosen(recipe, run, World(), average) is average
+    assert f"no evaluation has left {run.checkpoints / 'best'}" in capsys.readouterr().err
+    write_checkpoint(run.checkpoints / "best", best, {"step": 1})
+    (run.checkpoints / "best").rename(run.checkpoints / "best.previous")
+    assert _chosen(recipe, run, World(), average) == best
+    assert _chosen(load_recipe(trained[0], RLRecipe, []), run, World(), average) is average
 
 
 def test_sft_trains_on_tasks_and_reports(model, tmp_path, capsys):
     assert main(["sft", write_recipe(tmp_path, SFT, model), "--json"]) == 0
     run = RunFolder(tmp_path / "run")
-    assert json.loads(capsys.readouterr().out)["sft"]["n"] == 3
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["sft"]["n"] == 3
+    assert summary["training_seconds"] == read_json(run.checkpoints / "last" / "state.json")["seconds"]
     assert (run.path / "model" / "model_index.json").exists()
     assert "loss" in run.read_metrics()[0]
     assert "held-out" in run.report.read_text()
@@ -209,6 +235,22 @@ def test_generate_makes_the_same_videos_each_time_and_scores_them(model, tmp_pat
     assert np.abs(alone - second).mean() > 4 * np.abs(alone - first).mean()
 
 
+@pytest.mark.parametrize(("options", "prompt"), [([], None), (["--prompt", ""], ""), (["--prompt", "Go."], "Go.")])
+def test_generate_takes_the_given_prompt_even_if_it_is_empty(model, tmp_path, monkeypatch, options, prompt):
+    from wan_r1.policies.wan import WanPolicy
+    from wan_r1.tasks.vr_bench import read_state
+
+    seen, encode = [], WanPolicy.encode_inputs
+    monkeypatch.setattr(
+        WanPolicy, "encode_inputs", lambda self, prompts, frames: seen.extend(prompts) or encode(self, prompts, frames)
+    )
+    assert main(["make", "maze", "--level", "easy", "--num", "1", "--out", str(tmp_path / "data")]) == 0
+    state = tmp_path / "data" / "states" / "easy_0001.json"
+    argv = ["--policy", str(model), "--frames", "9", "--steps", "1", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main(["generate", "--state", str(state), *argv, *options]) == 0
+    assert seen == [read_state(state, None).prompt if prompt is None else prompt]
+
+
 def test_generate_takes_many_states_and_its_files_are_samples_for_evaluate(model, tmp_path, capsys):
     assert main(["make", "maze", "--level", "easy", "--num", "2", "--out", str(tmp_path / "data")]) == 0
     states = [str(file) for file in sorted((tmp_path / "data" / "states").iterdir())]
@@ -244,12 +286,16 @@ def test_generate_refuses_states_whose_videos_would_have_one_name(model, tmp_pat
         (["tasks.seed=-1"], "seed = -1 must be at least 0"),
         (["rl.group_size=1"], "rl: group_size = 1 must be at least 2"),
         (["threads=0"], "threads = 0 must be at least 1"),
+        (["final=best", "rl.evaluate_every=0"], 'set rl.evaluate_every to at least 1, or final = "last"'),
         (["device=foo"], "device = 'foo'"),
         (["optimizer.learning_rate=nan"], "learning_rate = nan must be > 0"),
         (["algorithm.name=ppo"], '"ppo": expected one of "grpo", "nft"'),
         (["tasks.family=chess"], "family 'chess': unknown"),
         (["tasks.settings.level=huge"], "level 'huge': unknown"),
         (["rl.noises_per_group=1"], "all videos of a group would be the same; set rl.noises_per_group = 2"),
+        (["validation.num_tasks=0"], "validation.num_tasks = 0 must be at least 1 with rl.evaluate_every = 1"),
+        (["policy.train=nothing"], "policy.train = 'nothing' must be 'full' or 'lora'"),
+        (["algorithm.updates=0"], "updates = 0 must be at least 1"),
         (["--resume"], "no checkpoint here"),
     ],
 )
@@ -259,6 +305,36 @@ def test_a_wrong_recipe_is_one_clear_line_and_code_2(model, tmp_path, capsys, ov
     assert message in errors
     assert errors.startswith("wan-r1: error: ")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["num_examples=0"], "num_examples = 0 must be at least 1"),
+        (["validation.num_tasks=0"], "validation.num_tasks = 0 must be at least 1 with sft.evaluate_every = 4"),
+        (["policy.train=nothing"], "policy.train = 'nothing' must be 'full' or 'lora'"),
+    ],
+)
+def test_a_recipe_of_sft_that_trains_nothing_is_one_clear_line_and_code_2(model, tmp_path, capsys, overrides, message):
+    assert main(["sft", write_recipe(tmp_path, SFT, model), *overrides]) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_folder_of_videos_needs_no_number_of_examples(model, tmp_path):
+    from wan_r1.cli.recipe import SFTRecipe, load_recipe
+
+    overrides = ["num_examples=0", "data.name=videos", "data.path=mine"]
+    assert load_recipe(write_recipe(tmp_path, SFT, model), SFTRecipe, overrides).num_examples == 0
+
+
+def test_a_policy_that_is_not_trained_can_be_judged_but_not_on_no_tasks(model, tmp_path, capsys):
+    argv = ["evaluate", "policy", write_recipe(tmp_path, RL, model), "policy.train=nothing"]
+    assert main([*argv, "--num-tasks", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 1
+    assert main([*argv, "test.num_tasks=0"]) == 2
+    assert "num_tasks = 0 must be at least 1" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code_2(trained, tmp_path, capsys):
@@ -309,3 +385,21 @@ def test_a_trained_adapter_is_also_a_file_of_its_own(model, tmp_path):
     assert any(float(value.abs().max()) > 0 for name, value in tensors.items() if "lora_B" in name)
     assert (run / "model" / "model_index.json").exists()
     assert not list(run.glob(".*.partial"))
+
+
+def test_only_the_main_process_shows_the_progress_of_encoding(model, tmp_path, capsys):
+    from wan_r1.cli.recipe import SFTRecipe, load_recipe
+    from wan_r1.cli.sft import _encode
+    from wan_r1.cli.wiring import load_policy
+    from wan_r1.distributed import World
+
+    class Other(World):
+        is_main = False
+
+    recipe = load_recipe(write_recipe(tmp_path, SFT, model), SFTRecipe, [])
+    policy = load_policy(recipe.policy, None, "cpu")
+    capsys.readouterr()
+    _encode(recipe, policy, Other(), lambda: False)
+    assert capsys.readouterr().err == ""
+    _encode(recipe, policy, World(), lambda: False)
+    assert capsys.readouterr().err.startswith("encoding videos: 6/6 in ")

@@ -171,6 +171,42 @@ def test_a_first_person_run_is_about_the_overall_score_in_its_own_units(tmp_path
     assert "None" not in text
 
 
+def test_a_run_without_verdicts_is_about_its_reward(tmp_path):
+    run = RunFolder(tmp_path / "unjudged")
+    run.start("")
+    sides = {name: {"value": value, "n": 64, "layouts": 60} for name, value in (("sft", 0.25), ("rl", 0.75))}
+    write_json(run.summary, {**sides, "difference": {"value": 0.5, "value_ci95": [0.4, 0.6]}})
+    for group in ("before", "after"):
+        run.add_video(np.zeros((5, 16, 16, 3), np.uint8), group=group, task="000", score=Score(value=0.5, parts={}))
+    text = render_page([run, run])
+    assert "moves the mean reward on 64 held-out tasks from 0.250 to 0.750.</p>" in text
+    assert "<b>+0.500</b><span>paired difference [+0.400, +0.600]" in text
+    assert "<td>unjudged</td><td>reward</td><td>0.250</td><td>0.750</td>" in text
+    assert "<h2>Failures" not in text
+    assert "%" not in re.sub(r"<style>.*?</style>|base64,[A-Za-z0-9+/=]+|95%", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("side", "sentence"),
+    [
+        ({"em": 0.5}, "After supervised training, 50.0% of 8 held-out tasks are solved by a shortest way."),
+        ({"value": 0.5}, "After supervised training, the mean reward on 8 held-out tasks is 0.500."),
+        ({"overall": 0.4, "value": 0.5}, "Target-Bench's overall score on 8 held-out tasks is 0.400."),
+    ],
+)
+def test_supervised_training_is_told_by_what_its_side_holds(tmp_path, side, sentence):
+    run = RunFolder(tmp_path)
+    write_json(run.summary, {"sft": {**side, "n": 8}})
+    assert read_facts(run).sentence.endswith(sentence)
+
+
+def test_the_time_of_training_is_told_beside_that_of_the_last_session(tmp_path):
+    run = RunFolder(tmp_path)
+    write_json(run.summary, {"training_seconds": 600.0, "seconds": 90.0})
+    rows = dict(read_facts(run).origin)
+    assert (rows["Training time"], rows["Last session, evaluations included"]) == ("10.0 min", "1.5 min")
+
+
 def test_first_person_videos_come_with_their_tracks_from_above(tmp_path):
     run = RunFolder(tmp_path / "walks")
     run.start("[rl]\nseed = 1\n")

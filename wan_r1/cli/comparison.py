@@ -22,6 +22,7 @@ from wan_r1.types import Task
 __all__ = [
     "difference_numbers",
     "plain_sampler",
+    "print_side",
     "print_summary",
     "save_outcomes",
     "save_videos",
@@ -39,15 +40,28 @@ WALKS = {
     "soft_endpoint": "soft endpoint",
     "approach_consistency": "approach consistency",
 }
+GAMES = {name: f"VR-Bench {name.removeprefix('vr_bench_').upper()}" for name in GAME_NUMBERS}
+COUNTS = {"n": "held-out tasks", "layouts": "distinct layouts"}
 
 
 def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
     """One column of the table: means with 95 % intervals, share of videos with each violation.
 
-    VR-Bench's or Target-Bench's own numbers come with them where the evaluation measured them.
+    A reward without verdicts has its mean value only. VR-Bench's or Target-Bench's own numbers come with them where the
+    evaluation measured them.
     """
-    unjudged = {"em": 0.0, "sr": 0.0, "progress": 0.0}
-    numbers: dict[str, Any] = {**unjudged, **evaluation.numbers, "n": len(tasks), "layouts": _num_layouts(tasks)}
+    numbers: dict[str, Any] = {**evaluation.numbers, "n": len(tasks), "layouts": _num_layouts(tasks)}
+    if evaluation.judged:
+        numbers |= _verdict_numbers(evaluation, tasks)
+    else:
+        interval = mean_interval(evaluation.value.mean(axis=1), seed=INTERVAL_SEED)
+        numbers["value_ci95"] = [interval.low, interval.high]
+    return numbers | _game_numbers(evaluation.games) | _walk_numbers(evaluation.walks)
+
+
+def _verdict_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any]:
+    """What only verdicts tell: intervals of em and sr, violations, pass@k, em of each family."""
+    numbers: dict[str, Any] = {}
     for name, values in (("em", evaluation.em), ("sr", evaluation.sr)):
         interval = success_interval(values)
         numbers[f"{name}_ci95"] = [interval.low, interval.high]
@@ -60,7 +74,7 @@ def side_numbers(evaluation: Evaluation, tasks: Sequence[Task]) -> dict[str, Any
     families = [task.family for task in tasks]
     if len(set(families)) > 1:
         numbers["em_by_family"] = {name: _mean_where(evaluation, families, name) for name in dict.fromkeys(families)}
-    return numbers | _game_numbers(evaluation.games) | _walk_numbers(evaluation.walks)
+    return numbers
 
 
 def success_interval(values: NDArray[np.bool_]) -> Interval:
@@ -77,14 +91,14 @@ def _game_numbers(results: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _walk_numbers(results: NDArray[np.float64]) -> dict[str, float]:
-    """Target-Bench's means; those of ade and fde are over the videos that could be decoded, a share of all."""
+    """Target-Bench's means; ade and fde are of the videos that could be decoded, and are left out if there is none."""
     if not len(results):
         return {}
     decoded = np.isfinite(results).all(axis=1)
-    means = {
-        name: float((column[decoded] if name in ("ade", "fde") else column).mean()) if decoded.any() else float("inf")
-        for name, column in zip(WALK_NUMBERS, results.T, strict=True)
-    }
+    columns = dict(zip(WALK_NUMBERS, results.T, strict=True))
+    for name in ("ade", "fde"):
+        columns[name] = columns[name][decoded]
+    means = {name: float(column.mean()) for name, column in columns.items() if len(column)}
     return {**means, "decoded": float(decoded.mean())}
 
 
@@ -95,9 +109,10 @@ def _mean_where(evaluation: Evaluation, families: Sequence[str], name: str) -> f
 def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
     """Write outcomes.json: em of each task and sample by side, so that runs can be compared task by task.
 
-    For first-person tasks also SIDE_overall, Target-Bench's overall score of each task's first sample.
+    A side without verdicts has no em. For first-person tasks also SIDE_overall, Target-Bench's overall score of each
+    task's first sample.
     """
-    outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items()}
+    outcomes: dict[str, Any] = {name: side.em.astype(int).tolist() for name, side in sides.items() if side.judged}
     for name, side in sides.items():
         if len(side.walks):
             outcomes[f"{name}_overall"] = side.walks[:, WALK_NUMBERS.index("overall")].tolist()
@@ -107,13 +122,14 @@ def save_outcomes(run: RunFolder, **sides: Evaluation) -> None:
 def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     """The paired difference of em and sr with 95 % intervals, and the share of the failures that is removed.
 
-    For first-person tasks also Target-Bench's numbers, of the videos that both evaluations could decode.
+    Without verdicts the difference of the reward's value instead. For first-person tasks also Target-Bench's numbers,
+    of the videos that both evaluations could decode.
     """
     numbers: dict[str, Any] = {}
-    pairs = {
-        "em": (before.em.mean(axis=1), after.em.mean(axis=1)),
-        "sr": (before.sr.mean(axis=1), after.sr.mean(axis=1)),
-    }
+    judged = before.judged and after.judged
+    verdicts = {"em": (before.em, after.em), "sr": (before.sr, after.sr)}
+    sides = verdicts if judged else {"value": (before.value, after.value)}
+    pairs = {name: (first.mean(axis=1), second.mean(axis=1)) for name, (first, second) in sides.items()}
     walks = [side.walks for side in (before, after)]
     if len(walks[0]) == len(walks[1]):
         both = np.isfinite(walks).all(axis=(0, 2))
@@ -121,8 +137,9 @@ def difference_numbers(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     for name, (first, second) in pairs.items():
         interval = paired_difference(first, second, seed=INTERVAL_SEED)
         numbers |= {name: interval.mean, f"{name}_ci95": [interval.low, interval.high]}
-    failures = 1 - float(before.em.mean())
-    numbers["failures_removed"] = numbers["em"] / failures if failures else 0.0
+    if judged:
+        failures = 1 - float(before.em.mean())
+        numbers["failures_removed"] = numbers["em"] / failures if failures else 0.0
     return numbers
 
 
@@ -163,20 +180,28 @@ def save_videos(run: RunFolder, group: str, rollouts: Sequence[Rollout]) -> None
 
 def print_summary(summary: dict[str, Any]) -> None:
     """The table for people: before, after, paired difference with its 95 % interval."""
-    sides = [name for name in ("sft", "rl") if name in summary]
-    difference = summary.get("difference", {})
-    rows = [["", *("before" if name == "sft" else "after" for name in sides), *(["difference"] if difference else [])]]
-    shown = {name: label for name, label in (MEASURES | WALKS).items() if all(name in summary[side] for side in sides)}
-    for measure_name, label in shown.items():
-        row = [label, *(f"{summary[name][measure_name]:.3f}" for name in sides)]
-        if difference:
-            row.append(_with_interval(difference, measure_name))
-        rows.append(row)
-    for count, label in (("n", "held-out tasks"), ("layouts", "distinct layouts")):
-        rows.append([label, *(str(summary[name][count]) for name in sides), *([""] if difference else [])])
+    before, after, difference = summary["sft"], summary["rl"], summary["difference"]
+    rows = [["", "before", "after", "difference"]]
+    for name, label in (MEASURES | WALKS).items():
+        if name in before and name in after:
+            rows.append([label, f"{before[name]:.3f}", f"{after[name]:.3f}", _with_interval(difference, name)])
+    rows += [[label, str(before[count]), str(after[count]), ""] for count, label in COUNTS.items()]
     print_rows(rows)
-    if difference:
+    if "failures_removed" in difference:
         print(f"failures removed: {difference['failures_removed']:.1%}", flush=True)
+
+
+def print_side(numbers: dict[str, Any]) -> None:
+    """The table of one policy for people: its numbers, with their 95 % intervals where there are some."""
+    rows = [["", "result", "95 % interval"]]
+    for name, label in (MEASURES | GAMES | WALKS).items():
+        if name in numbers:
+            interval = numbers.get(f"{name}_ci95")
+            limits = "" if interval is None else "[{:.3f}, {:.3f}]".format(*interval)
+            rows.append([label, f"{numbers[name]:.3f}", limits])
+    rows += [[f"pass@{k}", f"{share:.3f}", ""] for k, share in numbers.get("pass_at_k", {}).items()]
+    rows += [[label, str(numbers[count]), ""] for count, label in COUNTS.items()]
+    print_rows(rows)
 
 
 def _with_interval(difference: dict[str, Any], name: str) -> str:

@@ -61,15 +61,20 @@ def time_left(done: int, total: int, seconds: float, limit_s: float = math.inf, 
 
 
 @contextmanager
-def progress(what: str, total: int, limit_s: float = math.inf, begun: int = 0) -> Iterator[Advance]:
+def progress(
+    what: str, total: int, limit_s: float = math.inf, begun: int = 0, *, shown: bool = True
+) -> Iterator[Advance]:
     """A progress bar with the time left on a terminal, plain lines elsewhere; yields `advance(steps, note)`.
 
     limit_s: seconds after which the work ends whatever is done by then. begun: steps that were done before.
+    shown: of several processes, only one should show its progress.
 
     >>> with progress("making tasks", 10) as advance:
     ...     advance(10)
     """
-    if sys.stderr.isatty():
+    if not shown:
+        yield lambda steps, note="": None
+    elif sys.stderr.isatty():
         with _bar(what, total, limit_s, begun) as advance:
             yield advance
     else:

@@ -74,7 +74,10 @@ def _is_demo(run: "RunFolder") -> bool:
     from wan_r1.runs import read_json
 
     command = read_json(run.provenance).get("command", []) if run.provenance.exists() else []
-    return any(Path(word).name in ("demo", ROOMS, *RECIPES) for word in command)
+    if len(command) < 3 or command[1] != "rl":
+        return False
+    recipe = Path(command[2])  # _run gives the whole path; a relative one was typed by a person
+    return recipe.is_absolute() and recipe.parts[-3:-1] == ("wan_r1", "assets") and recipe.name in (ROOMS, *RECIPES)
 
 
 def _launch(arguments: list[str]) -> int:

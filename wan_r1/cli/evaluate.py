@@ -53,7 +53,7 @@ def _run_policy(args: argparse.Namespace) -> int:
 
     import torch
 
-    from wan_r1.cli.comparison import plain_sampler, print_summary, side_numbers
+    from wan_r1.cli.comparison import plain_sampler, print_side, side_numbers
     from wan_r1.cli.recipe import load_any
     from wan_r1.cli.wiring import evaluate_with, load_policy
     from wan_r1.distributed import join_world
@@ -77,7 +77,7 @@ def _run_policy(args: argparse.Namespace) -> int:
     if args.json:
         print_json({**numbers, "sampler": plain_sampler(settings.sampler)})
     else:
-        print_summary({"rl": numbers})
+        print_side(numbers)
     return DONE
 
 

@@ -113,7 +113,8 @@ def _sample(args: argparse.Namespace, policy: "WanPolicy", task: Any) -> Any:
 
         sampler = replace(sampler, num_steps=args.steps or sampler.num_steps, guidance_scale=args.guidance)
     generators = [torch.Generator().manual_seed(task_seed(args.seed, index)) for index in range(args.num_samples)]
-    condition = policy.encode_inputs([args.prompt or task.prompt], [task.first_frame]).repeat(args.num_samples)
+    prompt = task.prompt if args.prompt is None else args.prompt
+    condition = policy.encode_inputs([prompt], [task.first_frame]).repeat(args.num_samples)
     trace = draw_latents(policy, condition, policy.noise(generators), sampler)
     return policy.decode(trace.result)
 

@@ -88,6 +88,9 @@ class SFTRecipe:
 
     def __post_init__(self) -> None:
         _check_limits(self)
+        _check_validation(self.validation, "sft", self.sft.evaluate_every)
+        if isinstance(self.data, TaskSource) and self.num_examples < 1:
+            raise ConfigError(f"num_examples = {self.num_examples} must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +126,13 @@ class RLRecipe:
 
     def __post_init__(self) -> None:
         _check_limits(self)
+        _check_validation(self.validation, "rl", self.rl.evaluate_every)
         self.rl.noises(self.algorithm.sampler)
+        if self.final == "best" and not self.rl.evaluate_every:
+            raise ConfigError(
+                f'final = "best" with rl.evaluate_every = {self.rl.evaluate_every}: no evaluation chooses the best '
+                'weights; set rl.evaluate_every to at least 1, or final = "last"'
+            )
 
 
 def _check_limits(recipe: "SFTRecipe | RLRecipe") -> None:
@@ -136,21 +145,36 @@ def _check_limits(recipe: "SFTRecipe | RLRecipe") -> None:
         )
 
 
+def _check_validation(validation: EvaluationSettings, section: str, evaluate_every: int) -> None:
+    if evaluate_every and not validation.num_tasks:
+        raise ConfigError(
+            f"validation.num_tasks = 0 must be at least 1 with {section}.evaluate_every = {evaluate_every}; "
+            f"or set {section}.evaluate_every to 0"
+        )
+
+
 def load_recipe(path: str | Path, schema: type[R], overrides: list[str]) -> R:
-    """A recipe with a shipped model's name replaced by its folder."""
+    """A recipe to train by, with a shipped model's name replaced by its folder."""
+    recipe = _load(path, schema, overrides)
+    if recipe.policy.train == "nothing":
+        raise ConfigError(f"{path}: policy.train = 'nothing' must be 'full' or 'lora': else there is nothing to train")
+    return recipe
+
+
+def _load(path: str | Path, schema: type[R], overrides: list[str]) -> R:
     recipe = load(path, schema, overrides)
     return replace(recipe, policy=replace(recipe.policy, path=shipped_folder(recipe.policy.path)))
 
 
 def load_any(path: Path, overrides: list[str]) -> SFTRecipe | RLRecipe:
-    """A recipe of either kind; one with a section [sft] is of SFT."""
+    """A recipe of either kind, to judge by; one with a section [sft] is of SFT."""
     try:
         kind = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot read the recipe: {error}") from error
     if "sft" in kind:
-        return load_recipe(path, SFTRecipe, overrides)
-    return load_recipe(path, RLRecipe, overrides)
+        return _load(path, SFTRecipe, overrides)
+    return _load(path, RLRecipe, overrides)
 
 
 def shipped_folder(path: str) -> str:

@@ -64,7 +64,7 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
             weights = _train(recipe, policy, scorer, run, world, trackers, asked, resume)
         if stopped(asked, run, world):
             return INTERRUPTED
-        with policy.weights(weights):
+        with policy.weights(_chosen(recipe, run, world, weights)):
             after = _judge(recipe, policy, scorer, world, "after training")
             save_model(policy, run, world)
         if not world.is_main:
@@ -105,17 +105,15 @@ def _train(
     asked: Callable[[], bool],
     resume: bool,
 ) -> "dict[str, Tensor]":
-    """Train, and return the weights that the recipe wants to be judged."""
+    """Train, and return the average of the weights."""
     from wan_r1.cli.wiring import evaluation_of, reporter
-    from wan_r1.policies.sharding import part_of
-    from wan_r1.training.checkpoint import read_checkpoint
     from wan_r1.training.rl import RLTrainer
 
     if recipe.policy.train == "full" and recipe.algorithm.kl_weight:
         policy.keep_reference()
     max_minutes = recipe.max_minutes or math.inf
-    with reporter("training", recipe.rl.iterations, run, trackers, max_minutes) as report:
-        average = RLTrainer(
+    with reporter("training", recipe.rl.iterations, run, trackers, world, max_minutes) as report:
+        return RLTrainer(
             policy=policy,
             tasks=recipe.tasks,
             scorer=scorer,
@@ -127,11 +125,22 @@ def _train(
             evaluate=evaluation_of(scorer, recipe.validation, world, trackers),
             report=report,
         ).train(resume=resume, until=asked, max_minutes=max_minutes)
+
+
+def _chosen(recipe: "RLRecipe", run: "RunFolder", world: "World", average: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """The weights that the recipe wants to be judged and saved: the best by validation, or the last average."""
+    from wan_r1.policies.sharding import part_of
+    from wan_r1.training.checkpoint import has_checkpoint, read_checkpoint
+
+    if recipe.final == "last":
+        return average
     best = run.checkpoints / "best"
-    if recipe.final == "best" and best.is_dir():
-        tensors, _ = read_checkpoint(best)
-        return {name: part_of(tensors[name], value) for name, value in average.items()}
-    return average
+    if not has_checkpoint(best):
+        if world.is_main:
+            say(f'final = "best": no evaluation has left {best}; the last average of the weights is taken')
+        return average
+    tensors, _ = read_checkpoint(best)
+    return {name: part_of(tensors[name], value) for name, value in average.items()}
 
 
 def _finish(
@@ -139,6 +148,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Write summary.json and the videos; returns the summary, which is empty without test tasks."""
     from wan_r1.cli.comparison import difference_numbers, plain_sampler, save_outcomes, save_videos, side_numbers
+    from wan_r1.cli.wiring import training_seconds
     from wan_r1.runs import write_json
     from wan_r1.training.algorithms import ALGORITHMS
 
@@ -152,6 +162,7 @@ def _finish(
         "sft": side_numbers(before, tasks),
         "rl": side_numbers(after, tasks),
         "difference": difference_numbers(before, after),
+        **training_seconds(run),
         "seconds": seconds,
     }
     for group, evaluation in (("before", before), ("after", after)):

@@ -37,7 +37,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     import torch
 
-    from wan_r1.cli.comparison import print_summary
+    from wan_r1.cli.comparison import print_side
     from wan_r1.cli.recipe import SFTRecipe, load_recipe
     from wan_r1.cli.tracking import tracking
     from wan_r1.cli.wiring import load_policy, save_model, say_changes, stop_on_interrupt, stopped
@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(summary)
     elif summary:
-        print_summary(summary)
+        print_side(summary["sft"])
     say(f"report: {run.report}; model: {run.path / 'model'}")
     return DONE
 
@@ -79,7 +79,8 @@ def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World", asked: Cal
     from wan_r1.training.data import encode_examples
 
     cache = None if recipe.cache is None else Path(recipe.cache)
-    with progress("encoding videos", recipe.num_examples) as advance:
+    mine = recipe.num_examples // world.size
+    with progress("encoding videos", mine, shown=world.is_main) as advance:
         done = 0
 
         def report(what: str, now: int, total: int) -> None:
@@ -112,7 +113,7 @@ def _train(
 
         def examples() -> "Encoded":
             encoded = _encode(recipe, policy, world, asked)
-            bar = reporter("training", recipe.sft.steps, run, trackers, max_minutes)
+            bar = reporter("training", recipe.sft.steps, run, trackers, world, max_minutes)
             reports.append(stack.enter_context(bar))  # only now: encoding is no part of the time limit
             return encoded
 
@@ -133,7 +134,7 @@ def _judge(
 ) -> dict[str, Any]:
     """The policy on the test tasks: summary.json and videos; empty without test tasks and in other processes."""
     from wan_r1.cli.comparison import plain_sampler, save_outcomes, save_videos, side_numbers
-    from wan_r1.cli.wiring import evaluate_with
+    from wan_r1.cli.wiring import evaluate_with, training_seconds
     from wan_r1.runs import write_json
 
     if not recipe.test.num_tasks:
@@ -149,6 +150,7 @@ def _judge(
         "algorithm": "sft",
         "sampler": sampler,
         "sft": side_numbers(result, tasks),
+        **training_seconds(run),
         "seconds": time.monotonic() - began,
     }
     save_videos(run, "after", result.rollouts)

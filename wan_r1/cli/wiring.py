@@ -22,8 +22,8 @@ from wan_r1.errors import CheckpointError
 from wan_r1.evaluation.evaluate import Evaluation, evaluate_policy
 from wan_r1.policies.wan import WanConfig, WanPolicy
 from wan_r1.rollout import Scorer
-from wan_r1.runs import RunFolder
-from wan_r1.training.checkpoint import has_checkpoint, load_parameters, read_checkpoint, without_prefix
+from wan_r1.runs import RunFolder, read_json
+from wan_r1.training.checkpoint import STATE, has_checkpoint, load_parameters, read_checkpoint, without_prefix
 
 __all__ = [
     "evaluate_with",
@@ -35,6 +35,7 @@ __all__ = [
     "say_changes",
     "stop_on_interrupt",
     "stopped",
+    "training_seconds",
 ]
 
 NOTED = ("loss", "reward/mean", "rollout/em", "validation/em")
@@ -127,12 +128,12 @@ def evaluation_of(
 
 @contextmanager
 def reporter(
-    what: str, total: int, run: RunFolder, trackers: Tracking, max_minutes: float = math.inf
+    what: str, total: int, run: RunFolder, trackers: Tracking, world: World, max_minutes: float = math.inf
 ) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
     """What trainers call with (step, total, metrics): moves the progress bar, writes log.txt, tells the trackers."""
     # A resumed run begins in the middle, at or a few steps before the last line of its log.
     done = max((line.get("step", 0) for line in run.read_metrics()), default=0)
-    with progress(what, total, 60 * max_minutes, done) as advance:
+    with progress(what, total, 60 * max_minutes, done, shown=world.is_main) as advance:
 
         def report(step: int, total: int, numbers: dict[str, float]) -> None:
             nonlocal done
@@ -170,3 +171,11 @@ def stopped(asked: Callable[[], bool], run: RunFolder, world: World) -> bool:
     if world.is_main:
         say(f"wan-r1: stopped; go on with --resume ({run.path})")
     return True
+
+
+def training_seconds(run: RunFolder) -> dict[str, float]:
+    """`{"training_seconds": ..}` over all sessions of the run, from its last checkpoint; empty if it does not say."""
+    # Only the small file is read: the tensors beside it may be many gigabytes.
+    state = run.checkpoints / "last" / STATE
+    notes = read_json(state) if state.exists() else {}
+    return {"training_seconds": float(notes["seconds"])} if "seconds" in notes else {}

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from wan_r1.errors import CheckpointError
 from wan_r1.runs import RunFolder, VideoEntry, read_json
 
-__all__ = ["RunFacts", "Side", "read_facts"]
+__all__ = ["RunFacts", "Side", "headline", "read_facts"]
 
 NORMAL_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
 SIDE_LABELS = {"sft": "Before (SFT)", "rl": "After (RL)"}
+SCORES = {"overall": "Target-Bench's overall score", "value": "the mean reward"}
+"""Headlines other than em, in the words of a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One system of the summary: its numbers by name, among them em, sr, n and layouts."""
+    """One system of the summary: its numbers by name, among them n, layouts and, if it was judged, em and sr."""
 
     name: str
     label: str
@@ -88,7 +90,7 @@ def read_facts(run: RunFolder) -> RunFacts:
     sides = tuple(
         Side(name=key, label=SIDE_LABELS.get(key, key.replace("_", " ")), numbers=value)
         for key, value in summary.items()
-        if isinstance(value, dict) and "em" in value and "n" in value
+        if isinstance(value, dict) and "n" in value
     )
     return RunFacts(
         run=run,
@@ -108,17 +110,16 @@ def _sentence(summary: Mapping[str, Any]) -> str:
     """What came out, in one sentence."""
     if not {"sft", "rl", "difference"} <= summary.keys():
         sft = summary.get("sft")
-        if not isinstance(sft, Mapping):
-            return "This run has no final table yet."
-        return f"After supervised training, {sft['em']:.1%} of {sft['n']} held-out tasks are solved by a shortest way."
-    if "overall" in summary["rl"]:
-        before, after = summary["sft"], summary["rl"]
-        return (
-            f"Reinforcement learning moves Target-Bench's overall score on {after['n']} held-out tasks from "
-            f"{before['overall']:.3f} to {after['overall']:.3f}, and the distance of the end from the goal from "
-            f"{before['fde']:.2f} m to {after['fde']:.2f} m."
-        )
-    before, after, removed = summary["sft"], summary["rl"], summary["difference"]["failures_removed"]
+        return _sentence_of_one(sft) if isinstance(sft, Mapping) else "This run has no final table yet."
+    before, after = summary["sft"], summary["rl"]
+    main = headline(before, after)
+    if main != "em":
+        moved = f"{SCORES[main]} on {after['n']} held-out tasks from {before[main]:.3f} to {after[main]:.3f}"
+        ends = [side.get("fde") for side in (before, after)]  # absent where no video could be decoded
+        if main == "overall" and None not in ends:
+            moved += ", and the distance of the end from the goal from {:.2f} m to {:.2f} m".format(*ends)
+        return f"Reinforcement learning moves {moved}."
+    removed = summary["difference"]["failures_removed"]
     verb = "removes" if removed >= 0 else "adds"
     return (
         f"Reinforcement learning with a verifiable reward {verb} {abs(removed):.0%} of the failures that supervised "
@@ -127,13 +128,26 @@ def _sentence(summary: Mapping[str, Any]) -> str:
     )
 
 
+def _sentence_of_one(side: Mapping[str, Any]) -> str:
+    main = headline(side)
+    if main != "em":
+        return f"After supervised training, {SCORES[main]} on {side['n']} held-out tasks is {side[main]:.3f}."
+    return f"After supervised training, {side['em']:.1%} of {side['n']} held-out tasks are solved by a shortest way."
+
+
+def headline(*sides: Mapping[str, Any]) -> str:
+    """What a run is about: Target-Bench's overall score for first-person tasks, em, or the reward without verdicts."""
+    given = (name for name in ("overall", "em") if all(side.get(name) is not None for side in sides))
+    return next(given, "value")
+
+
 def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: str) -> tuple[tuple[str, str], ...]:
-    seconds = summary.get("seconds")
     rows = {
         "Algorithm": summary.get("algorithm"),
         "Sampler, the same before and after": _words(summary.get("sampler")),
         "Seed": next((part["seed"] for part in _sections(recipe, "rl", "sft") if "seed" in part), None),
-        "Time": None if seconds is None else f"{seconds / 60:.1f} min",
+        "Training time": _minutes(summary.get("training_seconds")),
+        "Last session, evaluations included": _minutes(summary.get("seconds")),
         "Library version": provenance.get("version"),
         "Git commit": provenance.get("commit"),
         "Command": " ".join(provenance.get("command", [])) or None,
@@ -143,6 +157,10 @@ def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: s
         "Resumed": len(provenance.get("resumed", [])) or None,
     }
     return tuple((key, str(value)) for key, value in rows.items() if value is not None)
+
+
+def _minutes(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds / 60:.1f} min"
 
 
 def _words(value: Any) -> str | None:

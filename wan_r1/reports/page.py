@@ -116,7 +116,7 @@ def _from_above(before: VideoEntry, after: VideoEntry) -> str:
 def _failures_section(facts: RunFacts) -> str:
     """The recorded videos after training that fail, each with its first violation, and a count of all kinds."""
     after = [entry for entry in facts.videos if entry.group == "after"]
-    if not after:
+    if all(entry.verdict is None for entry in after):
         return ""
     failures = [entry for entry in after if not _solved(entry)]
     shown = failures[:MAX_FAILURES]

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from wan_r1.reports.facts import RunFacts, Side
+from wan_r1.reports.facts import RunFacts, Side, headline
 from wan_r1.runs import GROUPS
 
-__all__ = ["cards", "comparison_table", "headline", "result_table", "violation_table"]
+__all__ = ["cards", "comparison_table", "result_table", "violation_table"]
 
 MEASURES = {
     "overall": "Target-Bench overall",
@@ -31,7 +31,7 @@ def cards(facts: RunFacts) -> str:
     difference = facts.summary.get("difference")
     if "sft" not in sides or "rl" not in sides or not difference:
         return ""
-    main = headline(sides["rl"].numbers)
+    main = headline(sides["sft"].numbers, sides["rl"].numbers)
     before, after = (_plain(sides[name].numbers[main], main) for name in ("sft", "rl"))
     interval = difference.get(f"{main}_ci95")
     of_interval = f" {_span(interval, main, signed=True)}" if interval else ""
@@ -74,17 +74,19 @@ def result_table(facts: RunFacts) -> str:
 
 def comparison_table(all_facts: Sequence[RunFacts]) -> str:
     """One row for each run."""
-    head = _row("th", ["Run", "EM before", "EM after", "Difference", "Failures removed", "Tasks"])
+    head = _row("th", ["Run", "Measure", "Before", "After", "Difference", "Failures removed", "Tasks"])
     rows = []
     for facts in all_facts:
         sides = {side.name: side for side in facts.sides}
         before, after = sides.get("sft"), sides.get("rl")
         difference = facts.summary.get("difference", {})
+        main = headline(*(side.numbers for side in (before, after) if side))
         cells = [
             escape(facts.name),
-            _share(before, "em") if before else "",
-            _share(after, "em") if after else "",
-            _difference(difference, "em"),
+            MEASURES[main] if before or after else "",
+            _share(before, main) if before else "",
+            _share(after, main) if after else "",
+            _difference(difference, main),
             _percent(difference["failures_removed"], 0) if "failures_removed" in difference else "",
             str(after.numbers["n"]) if after else "",
         ]
@@ -142,11 +144,6 @@ def _difference(difference: Mapping[str, Any], measure: str) -> str:
 
 def _percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
-
-
-def headline(numbers: Mapping[str, Any]) -> str:
-    """The measure that a run is about: em, or for first-person tasks Target-Bench's overall score."""
-    return "overall" if "overall" in numbers else "em"
 
 
 def _plain(value: float, measure: str) -> str:
