@@ -16,9 +16,10 @@ videos), `rollout/groups_kept`; `validation/em` with `validation/em_low` and `va
 `validation_raw/em` (weights instead of their average); `part/NAME` (reward parts); `update_N/NAME`;
 `seconds/PHASE`; any other group, and any number without one, gets a plain plot.
 
-summary.json holds one object for each system that was evaluated ("sft", "rl", controls), each with value, n, layouts and,
-where the reward gives verdicts, em, sr, their intervals and pass_at_k {"1": ..}; beside them algorithm, sampler, seconds
-(of the last session), training_seconds (of all) and difference {"em", "em_ci95", "failures_removed"}.
+summary.json holds one object for each system that was evaluated ("sft", "rl", controls), each with value, n, layouts
+and, where the reward gives verdicts, em, sr, their intervals and pass_at_k {"1": ..}; beside them algorithm, sampler,
+seconds (of the last session), training_seconds (of all) and
+difference {"em", "em_ci95", "failures_removed"}.
 
 Every file is written whole or not at all: temporary file, fsync, rename. A write that fails (a full disk, say) raises
 CheckpointError with the path and leaves the previous file as it was.
