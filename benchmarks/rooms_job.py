@@ -1,7 +1,8 @@
 """Reinforcement learning on walks through rooms: the runs behind "What was learned" in docs/navigation.md.
 
-    python benchmarks/rooms_job.py            # all that is not finished; two at a time, one core each
-    python benchmarks/rooms_job.py --table    # only collect what is there
+    python benchmarks/rooms_job.py                                      # all that is not finished; two at a time
+    python benchmarks/rooms_job.py --only shuffled --seeds 1 2 3 4      # runs differ by more than rooms tell
+    python benchmarks/rooms_job.py --table                              # only collect what is there
 
 All runs start from wan-tiny-rooms, which imitation of a demonstrator who errs in half of his walks has taught
 (benchmarks/build_rooms.py). `rl` is recipes/rl/navigation_tiny.toml, `shuffled` the same with rewards that are shuffled
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 from main_job import RESULTS, ROOT, fill, interval, wan_r1
 from record import at_once, curves, read_record, write_record
+from scipy.stats import t
 
 from wan_r1.cli.console import say
 from wan_r1.evaluation.walks import WALK_NUMBERS
@@ -126,6 +128,23 @@ def changes(runs: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def over_seeds(runs: dict[str, Any]) -> str:
+    """The change of overall over the seeds of a kind: what differs from run to run, which rooms do not tell.
+
+    The interval is Student's, of the runs' means; with two runs it says nothing and is left out.
+    """
+    lines = ["| runs | seeds | mean change of overall | least | most | 95 % interval over seeds |", "|---" * 6 + "|"]
+    for kind in KINDS:
+        found = [run["difference"]["overall"] for run in runs.values() if run["kind"] == kind and "difference" in run]
+        if not found:
+            continue
+        half = float(t.ppf(0.975, len(found) - 1) * np.std(found, ddof=1) / len(found) ** 0.5) if len(found) > 2 else 0
+        limits = f"[{np.mean(found) - half:+.3f}, {np.mean(found) + half:+.3f}]" if half else ""
+        numbers = f"{np.mean(found):+.3f} | {min(found):+.3f} | {max(found):+.3f}"
+        lines.append(f"| {KINDS[kind]} | {len(found)} | {numbers} | {limits} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Runs, then the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -142,6 +161,7 @@ def main() -> int:
     collect(record)
     fill("rooms_job", table(record), PAGE)
     fill("rooms_changes", changes(record["runs"]), PAGE)
+    fill("rooms_seeds", over_seeds(record["runs"]), PAGE)
     return 0
 
 
