@@ -159,7 +159,7 @@ def test_a_second_level_keeps_the_rows_of_the_first(tmp_path):
     )
 
 
-@pytest.mark.parametrize("family", ["maze", "trapfield", "sokoban"])
+@pytest.mark.parametrize("family", ["maze", "trapfield", "sokoban", "irregular_maze", "maze3d"])
 def test_as_many_frames_as_a_solution_takes_show_it_and_one_less_does_not(family):
     for task in make_tasks(family, 3, 3, level="tiny"):
         last = [family_of(task).render(task, task.solution, frames_needed(task) + more, 80)[-1] for more in (-1, 0, 9)]

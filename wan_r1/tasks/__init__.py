@@ -3,7 +3,7 @@
 import math
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from wan_r1.errors import ConfigError
 from wan_r1.tasks.draw import lengths
@@ -41,7 +41,7 @@ FAMILIES: dict[str, Any] = {
 
 
 def make_family(name: str, **settings: Any) -> Family:
-    """The family of this name with these settings; ConfigError if the name or a setting is unknown."""
+    """The family of this name with these settings; ConfigError if the name or a setting is unknown or a wrong value."""
     if name not in FAMILIES:
         raise ConfigError(f"family {name!r}: unknown; known families are {', '.join(FAMILIES)}")
     known = [field.name for field in fields(FAMILIES[name]) if field.init]
@@ -50,11 +50,21 @@ def make_family(name: str, **settings: Any) -> Family:
             near = get_close_matches(setting, known, 1)
             hint = f' Did you mean "{near[0]}"?' if near else ""
             raise ConfigError(f"family {name!r}: unknown setting {setting!r}.{hint} Known: {', '.join(known)}")
+    _check_types(name, settings)
     try:
         family: Family = FAMILIES[name](**settings)
     except TypeError as error:
         raise ConfigError(f"family {name!r}: {error}") from error
     return family
+
+
+def _check_types(name: str, settings: dict[str, Any]) -> None:
+    hints = get_type_hints(FAMILIES[name])
+    for setting, value in settings.items():
+        allowed = get_args(hints[setting]) or (hints[setting],)
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            kinds = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in allowed)
+            raise ConfigError(f"family {name!r}: {setting} = {value!r}: must be {kinds}, not {type(value).__name__}")
 
 
 def family_of(task: Task) -> Family:
@@ -64,12 +74,17 @@ def family_of(task: Task) -> Family:
 
 def frames_needed(task: Task) -> int:
     """Frames that show the whole solution: at the level's speed where it has one, else 2 (start and end)."""
-    speed = getattr(getattr(family_of(task), "parameters", None), "blocks_per_frame", None)
-    if speed is None:
+    level, points, state = getattr(family_of(task), "parameters", None), task.solution.points, task.state
+    if (blocks := getattr(level, "blocks_per_frame", None)) is not None:
+        rows, cols = state.grid.shape
+        steps = lengths(points, rows / cols)[-1] * cols / blocks
+    elif (widths := getattr(level, "widths_per_frame", None)) is not None:
+        steps = lengths(points, 1.0)[-1] / (widths * state.net.width)
+    elif (cubes := getattr(level, "cubes_per_frame", None)) is not None:
+        steps = (len(points) - 1) / cubes
+    else:
         return 2
-    rows, cols = task.state.grid.shape
-    blocks = lengths(task.solution.points, rows / cols)[-1] * cols
-    return math.ceil(round(float(blocks / speed), 3)) + 1
+    return math.ceil(round(float(steps), 3)) + 1
 
 
 def make_task(family: str, seed: int, **settings: Any) -> Task:

@@ -62,4 +62,6 @@ def check_seed(seed: int) -> int:
 def task_seed(seed: int, index: int) -> int:
     """Seed of task `index` of the stream `seed`; depends on nothing else. A 63-bit integer."""
     check_seed(seed)
+    if index < 0:
+        raise ConfigError(f"task number {index}: must be at least 0")
     return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))

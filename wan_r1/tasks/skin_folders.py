@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wan_r1.errors import DatasetError
+from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.tasks.skins import RGB, SKINS, Look, Skin, Texture, skin_named
 
 __all__ = ["GAME_FILES", "check_skin", "read_skin", "skin_of"]
@@ -72,6 +72,10 @@ def skin_of(name: str) -> Skin:
 
 def check_skin(name: str, family: str) -> None:
     """Raise an error unless this is a known theme, or a folder that holds what this family draws."""
+    if name not in SKINS and family not in GAME_FILES and FilePath(name).is_dir():
+        raise ConfigError(
+            f"skin {name!r}: {family} takes skins by name only ({', '.join(SKINS)}); folders are for VR-Bench's games"
+        )
     skin_of(name)
     if name in SKINS:
         return
