@@ -242,3 +242,29 @@ def test_frames_that_the_edit_list_cuts_off_are_not_missing(tmp_path):
             packet.pts, packet.dts, packet.stream = packet.pts - begin, packet.dts - begin, stream
             cut.mux(packet)
     assert len(read_video(tmp_path / "cut.mp4")) == 8
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"), [(23.976, Fraction(2997, 125)), (24000 / 1001, Fraction(24000, 1001)), (12.5, Fraction(25, 2))]
+)
+def test_rates_need_not_be_whole(tmp_path, fps, rate):
+    write_video(tmp_path / "a.mp4", moving_square(), fps=fps)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert abs(container.streams.video[0].average_rate / rate - 1) < 1e-4
+    assert len(read_video(tmp_path / "a.mp4")) == 9
+
+
+@pytest.mark.parametrize("fps", [0, -24, 1e-9, 1e30, float("nan"), float("inf")])
+def test_what_is_no_rate_is_refused(fps):
+    with pytest.raises(VideoError, match=r"fps: .*above 0"):
+        encode_video(moving_square(), fps=fps)
+
+
+@pytest.mark.parametrize("num_frames", [0, -3])
+def test_fewer_than_one_frame_cannot_be_chosen(num_frames):
+    with pytest.raises(VideoError, match=f"num_frames: {num_frames}; must be at least 1"):
+        subsample(moving_square(), num_frames)
+
+
+def test_one_chosen_frame_is_the_first():
+    assert (subsample(moving_square(), 1) == moving_square()[:1]).all()

@@ -1,6 +1,7 @@
 """Read, write, resize and subsample videos [T, H, W, 3] uint8 and pictures [H, W, 3] uint8."""
 
 import io
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -16,6 +17,7 @@ from wan_r1.errors import VideoError
 from wan_r1.files import write_whole
 
 __all__ = [
+    "check_fps",
     "check_num_frames",
     "check_video",
     "encode_video",
@@ -31,6 +33,7 @@ __all__ = [
 
 DEFAULT_FPS = 24
 DEFAULT_CRF = 18
+MAX_FPS_DENOMINATOR = 1001  # that of 24000/1001 and 30000/1001; larger ones do not fit into a file
 PART_FRAMES = 32
 PART_BYTES = 24 << 20  # 7 frames of 1024 x 1024 px: memory stays small, and calls few
 
@@ -50,6 +53,14 @@ def check_num_frames(num_frames: int, name: str = "num_frames") -> None:
     if num_frames < 1 or num_frames % 4 != 1:
         below = max(1, (num_frames - 1) // 4 * 4 + 1)
         raise VideoError(f"{name}: {num_frames} frames; Wan needs 4n + 1, for example {below} or {below + 4}")
+
+
+def check_fps(fps: float) -> Fraction:
+    """The rate as a file holds it, for example 24 or 23.976; VideoError unless it is a number above 0 that fits."""
+    rate = Fraction(fps).limit_denominator(MAX_FPS_DENOMINATOR) if math.isfinite(fps) else Fraction(0)
+    if rate <= 0 or rate.numerator >= 1 << 31:
+        raise VideoError(f"fps: {fps}; must be a number of frames per second above 0, such as 24 or 23.976")
+    return rate
 
 
 def read_video(path: str | FilePath) -> Video:
@@ -105,15 +116,16 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
         raise VideoError(f"{path}: truncated, {count} of {promised} frames could be decoded")
 
 
-def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:
+def encode_video(video: Video, fps: float = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:
     """The bytes of an MP4 file (H.264). `crf=0` is lossless RGB; otherwise 4:2:0, odd sizes padded by a pixel."""
     check_video(video)
+    rate = check_fps(fps)
     lossless = crf == 0
     if not lossless:
         video = np.pad(video, ((0, 0), (0, video.shape[1] % 2), (0, video.shape[2] % 2), (0, 0)), mode="edge")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=Fraction(fps))
+        stream = container.add_stream("libx264rgb" if lossless else "libx264", rate=rate)
         stream.height, stream.width = video.shape[1:3]
         stream.pix_fmt = "rgb24" if lossless else "yuv420p"
         # With mbtree, x264 gives different bytes for the same video from call to call on processors with AVX-512.
@@ -125,7 +137,7 @@ def encode_video(video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -
     return buffer.getvalue()
 
 
-def write_video(path: str | FilePath, video: Video, fps: int = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> None:
+def write_video(path: str | FilePath, video: Video, fps: float = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> None:
     """Write a video as MP4, whole or not at all."""
     _write(FilePath(path), encode_video(video, fps, crf))
 
@@ -167,7 +179,9 @@ def resize_video(video: Video, height: int, width: int) -> Video:
 
 
 def subsample(video: Video, num_frames: int) -> Video:
-    """`num_frames` frames, evenly spaced, the first and the last kept."""
+    """`num_frames` frames, evenly spaced, the first and the last kept; 1 gives the first alone. VideoError below 1."""
     check_video(video)
+    if num_frames < 1:
+        raise VideoError(f"num_frames: {num_frames}; must be at least 1")
     chosen: Video = video[np.linspace(0, len(video) - 1, num_frames).round().astype(int)]
     return chosen

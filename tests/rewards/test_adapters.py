@@ -3,6 +3,8 @@
 import importlib.util
 import inspect
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,16 @@ import torch
 from PIL import Image
 
 from wan_r1.errors import ConfigError, DatasetError, VideoError
-from wan_r1.rewards import TrajectoryReward
-from wan_r1.rewards.adapters import FlowGRPOReward, TRLReward, as_video, describe, task_from
+from wan_r1.rewards import TrajectoryReward, adapters
+from wan_r1.rewards.adapters import (
+    FlowFactoryScorer,
+    FlowGRPOReward,
+    TRLReward,
+    VerlOmniReward,
+    as_video,
+    describe,
+    task_from,
+)
 from wan_r1.tasks import FAMILIES, family_of, make_task, make_tasks
 from wan_r1.tasks.vr_bench import read_state, write_state
 from wan_r1.video import write_image, write_video
@@ -158,3 +168,74 @@ def test_a_message_of_parts_holds_the_video_and_a_list_of_unequal_frames_none():
     for wrong in ([], [np.zeros((8, 8, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]):
         with pytest.raises(VideoError):
             as_video(wrong)
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"family": "maze", "seed": 1e999}',
+        '{"family": "maze", "seed": 1.9}',
+        '{"family": "maze", "seed": true}',
+        '{"family": "maze", "seed": -1}',
+        '{"family": ["maze"], "seed": 1}',
+        '{"family": "maze", "seed": 1, "settings": null}',
+        '{"family": ' + DEEP,
+        {"family": "maze", "seed": 1.9},
+        {"family": "maze", "seed": {1, 2}},
+        {"family": "maze", "seed": 1, 2: 3},
+    ],
+    ids=lambda text: str(text)[:50],
+)
+def test_a_wrong_description_is_an_error_of_the_data_set_that_names_it(text) -> None:
+    with pytest.raises(DatasetError, match=r"task .*family") as caught:
+        task_from(text)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["", "no such file", "a\0b", "x" * 5000])
+def test_a_path_that_is_no_state_file_is_an_error_of_the_data_set(text) -> None:
+    with pytest.raises(DatasetError):
+        task_from(text)
+
+
+def test_a_seed_of_numpy_is_taken() -> None:
+    named = {**json.loads(TEXTS[0]), "seed": np.int64(TASKS[0].seed)}
+    assert (task_from(named).first_frame == TASKS[0].first_frame).all()
+
+
+@pytest.mark.parametrize("row", ["{", DEEP, "[1]", "7", 7, None, ["task"], '{"prompt": 1}', {1: 2, "a": 3}], ids=str)
+def test_wrong_metadata_is_an_error_of_the_data_set(row) -> None:
+    with pytest.raises(DatasetError, match="metadata"):
+        FlowFactoryScorer()(["a"], [SOLVED], [row])
+    if not isinstance(row, Mapping):
+        with pytest.raises(DatasetError, match="metadata of Flow-GRPO"):
+            FlowGRPOReward()([SOLVED], ["a"], [row])
+        with pytest.raises(DatasetError, match="extra_info"):
+            VerlOmniReward()("maze", SOLVED, TEXTS[0], row or "none")
+
+
+def test_trl_completions_may_be_parts_without_a_message_around_them() -> None:
+    completion = [{"type": "video", "video": SOLVED}]
+    assert TRLReward()(completions=[completion], task=TEXTS[:1]) == EXPECTED[:1]
+    for wrong in ([{"type": "video"}], [{"role": "assistant"}], [{"role": "assistant", "content": None}]):
+        with pytest.raises(VideoError):
+            TRLReward()(completions=[wrong], task=TEXTS[:1])
+
+
+def test_a_state_file_that_was_written_anew_is_read_anew(tmp_path) -> None:
+    state, picture = tmp_path / "states" / "a.json", tmp_path / "images" / "a.png"
+    for time_ns, task in enumerate(TASKS, start=1):
+        write_state(state, task)
+        write_image(picture, task.first_frame)
+        os.utime(state, ns=(time_ns, time_ns))
+        assert (task_from(str(state)).first_frame == task.first_frame).all()
+        assert task_from(str(state)) is task_from(str(state))
+    write_image(picture, 255 - TASKS[1].first_frame)
+    assert (task_from(str(state)).first_frame == 255 - TASKS[1].first_frame).all()
+
+
+def test_only_a_few_tasks_are_held_in_memory() -> None:
+    assert adapters.CACHED_TASKS <= 128

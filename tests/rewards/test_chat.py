@@ -216,3 +216,30 @@ def test_wrong_settings_are_refused_and_secrets_in_them_not_repeated(settings) -
     with pytest.raises(ConfigError) as caught:
         ChatServer(**settings)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["null", "1", "token", "0", "choices", "score", '"'])
+def test_a_key_that_is_part_of_a_healthy_reply_changes_nothing_that_is_read(monkeypatch, key) -> None:
+    monkeypatch.setenv("WAN_R1_VLM_KEY", key)
+    with chat_server(answer('{"reason": null, "score": 10}')) as server:
+        got = ask(server)
+    assert (got.value, got.tries, got.prompt_tokens, got.completion_tokens) == (1.0, 1, 900, 20)
+    assert key not in got.text
+
+
+def test_a_key_in_a_reply_that_is_cut_off_or_not_understood_shows_nowhere(monkeypatch) -> None:
+    monkeypatch.setenv("WAN_R1_VLM_KEY", KEY)
+
+    def complain(text):
+        raise ValueError(f"cannot read {text}")
+
+    for fault in (garbage(b"x" * 70 + KEY.encode()), answer("x" * 290 + KEY)):
+        with chat_server(fault) as server, pytest.raises(RewardServerError) as caught:
+            ChatServer(base_url=server.url, model="judge", tries=1).ask(QUESTION, complain)
+        assert "sk-" not in str(caught.value)
+
+
+def test_a_count_of_tokens_without_end_is_no_reply_of_the_chat_api() -> None:
+    endless = reply().replace(b"900", b"1e999")
+    with chat_server(garbage(endless)) as server, pytest.raises(RewardServerError, match="not one of the chat API"):
+        ask(server, tries=1)

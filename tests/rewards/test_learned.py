@@ -141,3 +141,10 @@ def test_a_file_that_is_missing_or_no_judge_is_named_with_the_way_out(judge, tmp
 def test_a_shape_that_is_no_network_is_refused(wrong) -> None:
     with pytest.raises(ConfigError, match="judge"):
         build(JudgeShape, wrong)
+
+
+def test_a_task_without_objects_has_a_value_and_no_verdict(judge) -> None:
+    walk = make_task("navigation", seed=5, size=32)
+    score = LearnedReward(path=judge)(walk, walk.first_frame[None].repeat(5, axis=0))
+    assert 0 < score.value < 1
+    assert score.verdict is None

@@ -152,3 +152,10 @@ def test_the_mix_pays_no_way_through_pictures_of_something_else():
 def test_a_video_without_frames_is_refused(reward):
     with pytest.raises(VideoError):
         reward(TASK, EXACT[:0])
+
+
+def test_the_oracle_is_refused_because_videos_to_be_scored_have_no_true_poses():
+    with pytest.raises(ConfigError, match=r'decoder: "oracle".* take one of visual_odometry, pose_regressor, vggt$'):
+        PoseReward(decoder="oracle")
+    with pytest.raises(ConfigError, match='"oracel" is unknown; known decoders are visual_odometry'):
+        PoseReward(decoder="oracel")

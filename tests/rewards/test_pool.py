@@ -26,6 +26,13 @@ class Failing:
         raise ZeroDivisionError(f"bug in task {task.seed}")
 
 
+class Locked(Failing):
+    """A reward that holds what no other process can have."""
+
+    def __reduce__(self) -> str:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+
 @dataclass(frozen=True)
 class Dying:
     """A reward whose process is killed."""
@@ -102,3 +109,14 @@ def test_a_program_without_a_main_guard_runs_once_and_its_workers_load_no_torch(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:3] == ["program runs", "0.0", "False"]
+
+
+def test_a_reward_that_cannot_be_sent_to_a_worker_is_refused_with_the_way_out() -> None:
+    class Local:
+        def __call__(self, task: Task, video: np.ndarray) -> Score:
+            return Score(value=0.5, parts={})
+
+    for wrong in (Local(), Locked(), lambda task, video: Score(value=0.5, parts={})):
+        with pytest.raises(RewardServerError, match=r"cannot be sent to a scoring worker .* workers=0"):
+            score_all(wrong, TASKS[:1], VIDEOS[:1], workers=1)
+    assert score_all(Local(), TASKS[:1], VIDEOS[:1])[0].value == 0.5

@@ -284,3 +284,30 @@ def test_the_command_line_takes_the_reward_with_its_settings(tmp_path, capsys) -
     assert json.loads(capsys.readouterr().out)["value"] == 0.6
     assert main(["score", "x.mp4", "--state", str(state), "--reward", "vlm", "--set", "num_frame=4"]) == 2
     assert 'Did you mean "num_frames"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["0", "7", "score"])
+def test_a_kept_answer_is_found_again_though_the_key_was_taken_out_of_it(tmp_path, monkeypatch, key) -> None:
+    monkeypatch.setenv("WAN_R1_VLM_KEY", key)
+    with chat_server(score_of(10), score_of(7)) as server:
+        kept = reward(server, folder=str(tmp_path))
+        assert [kept(TASK, SOLVED).value, kept(TASK, SOLVED[:9]).value] == [1.0, 0.7]
+        assert [kept(TASK, SOLVED).value, kept(TASK, SOLVED[:9]).value] == [1.0, 0.7]
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("value", [7, 1.5, -0.1, None, "0.7"])
+def test_a_kept_value_that_is_no_share_is_asked_for_again(tmp_path, value) -> None:
+    with chat_server(score_of(3), score_of(9)) as server:
+        kept = reward(server, folder=str(tmp_path))
+        kept(TASK, SOLVED)
+        (file,) = (tmp_path / "answers").rglob("*.json")
+        file.write_text(json.dumps({**json.loads(file.read_text()), "value": value}))
+        assert kept(TASK, SOLVED).value == 0.9
+
+
+def test_one_frame_and_unknown_ways_of_sending_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"num_frames = 1.*at least 2"):
+        VLMReward(num_frames=1)
+    with pytest.raises(ConfigError, match='send: "gif" is unknown; known are frames, video'):
+        VLMReward(send="gif")

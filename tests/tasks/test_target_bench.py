@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from wan_r1.errors import DatasetError
+from wan_r1.errors import ConfigError, DatasetError, VideoError
 from wan_r1.tasks import make_task
 from wan_r1.tasks.first_person import anchor_of, reference_video
 from wan_r1.tasks.target_bench import list_segments, list_videos, read_segment, read_truth, write_segment
@@ -106,3 +106,13 @@ def test_a_segment_that_has_changed_is_read_anew(root):
     values["distance_first_to_current"]["distance_meters"] *= 10
     file_of(root, "_metadata.json").write_text(json.dumps(values))
     assert anchor_of(read_segment(folder)).distance_m == pytest.approx(10 * before)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "fps", "error", "message"),
+    [(1, 24, ConfigError, "num_frames = 1"), (9, 0, VideoError, "fps: 0"), (9, -1.5, VideoError, "fps: -1.5")],
+)
+def test_what_is_no_video_is_refused_before_anything_is_written(tmp_path, num_frames, fps, error, message):
+    with pytest.raises(error, match=message):
+        write_segment(tmp_path, "a", TASK, num_frames, fps=fps)
+    assert not list(tmp_path.iterdir())

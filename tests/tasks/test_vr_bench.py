@@ -9,7 +9,7 @@ import pytest
 
 from wan_r1.errors import DatasetError
 from wan_r1.tasks import make_task
-from wan_r1.tasks.vr_bench import image_path_of, read_state, write_state
+from wan_r1.tasks.vr_bench import WRITERS, image_path_of, read_state, write_state
 from wan_r1.video import write_image
 
 EASY = Path(__file__).parents[1] / "data" / "vr_bench_videos" / "maze" / "easy" / "states" / "easy_0001.json"
@@ -125,3 +125,35 @@ def test_a_picture_without_the_player_is_refused(tmp_path) -> None:
     write_image(tmp_path / "white.png", np.full((210, 210, 3), 255, np.uint8))
     with pytest.raises(DatasetError, match="shows only floor at the player's cell"):
         read_state(EASY, tmp_path / "white.png")
+
+
+@pytest.mark.parametrize("family", list(WRITERS))
+def test_a_state_keeps_the_prompt_of_its_skin_however_often_it_is_read_and_written(tmp_path, family) -> None:
+    task = make_task(family, seed=4, level="easy", skin="night")
+    write_image(tmp_path / "p.png", task.first_frame)
+    write_state(tmp_path / "s.json", task)
+    own = json.loads((tmp_path / "s.json").read_text())["metadata"]["wan_r1"]
+    assert own == {"skin": "night", "prompt": task.prompt}
+    write_state(tmp_path / "again.json", read_state(tmp_path / "s.json", tmp_path / "p.png"))
+    again = read_state(tmp_path / "again.json", tmp_path / "p.png")
+    assert again.prompt == task.prompt != make_task(family, seed=4, level="easy").prompt
+
+
+@pytest.mark.parametrize("family", list(WRITERS))
+def test_a_state_of_the_plain_skin_has_no_keys_of_ours(tmp_path, family) -> None:
+    write_state(tmp_path / "s.json", make_task(family, seed=4, level="easy"))
+    assert "wan_r1" not in json.loads((tmp_path / "s.json").read_text())["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (3, r"metadata\.wan_r1: expected an object"),
+        ({}, r"metadata\.wan_r1\.prompt: missing"),
+        ({"prompt": 3}, r"metadata\.wan_r1\.prompt: expected a string"),
+    ],
+)
+def test_a_broken_prompt_of_a_state_names_file_and_key(tmp_path, own, message) -> None:
+    path = _broken(tmp_path, ("metadata", "wan_r1"), own)
+    with pytest.raises(DatasetError, match=message):
+        read_state(path, EASY.parents[1] / "images" / "easy_0001.png")

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from wan_r1.errors import DatasetError
+from wan_r1.rewards import TrajectoryReward
 from wan_r1.tasks import make_task
+from wan_r1.tasks.maze3d import Maze3DFamily
 from wan_r1.tasks.vr_bench import read_state, write_state
 from wan_r1.video import write_image
 
@@ -94,3 +96,34 @@ def test_a_picture_too_small_to_show_the_ball_is_refused(written, tmp_path) -> N
     write_image(tmp_path / "small.png", TASK.first_frame[:20, :20])
     with pytest.raises(DatasetError, match="20 px, too few to see the ball"):
         read_state(written, tmp_path / "small.png")
+
+
+@pytest.mark.parametrize("size", [150, 200, 240])
+def test_solutions_of_small_hard_levels_are_solved_for_the_task_that_was_read_again(tmp_path, size) -> None:
+    for seed in range(5):
+        family = Maze3DFamily(level="hard", size=size)
+        task = family.generate(seed)
+        write_state(tmp_path / "states" / f"{seed}.json", task)
+        write_image(tmp_path / "images" / f"{seed}.png", task.first_frame)
+        again = read_state(tmp_path / "states" / f"{seed}.json")
+        score = TrajectoryReward()(again, family.render(task, task.solution, 33, size))
+        assert score.value >= 0.99, (seed, score)
+
+
+def test_the_agent_keeps_the_whole_pixels_from_which_the_trackers_of_vr_bench_start(written) -> None:
+    box = read_state(written).objects["agent"]
+    assert np.multiply((box.x, box.y, box.width, box.height), 740) == pytest.approx((349, 531, 63, 63), abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [48, 150, 740])
+def test_a_bbox_in_whole_pixels_is_near_enough_and_one_elsewhere_is_refused(tmp_path, size) -> None:
+    task = make_task("maze3d", seed=4, level="easy", size=size)
+    path = tmp_path / "states" / "easy_0001.json"
+    write_state(path, task)
+    write_image(tmp_path / "images" / "easy_0001.png", task.first_frame)
+    read_state(path)
+    state = json.loads(path.read_text())
+    state["entities"]["player"]["bbox"]["x"] += size // 5
+    path.write_text(json.dumps(state))
+    with pytest.raises(DatasetError, match=r"entities\.player\.bbox: expected about \[.*start_pos"):
+        read_state(path)

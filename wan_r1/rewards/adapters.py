@@ -14,6 +14,7 @@ packages is needed for that.
 
 import functools
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ from wan_r1.rewards.pool import score_all
 from wan_r1.rewards.reward import Reward
 from wan_r1.rewards.trajectory import TrajectoryReward
 from wan_r1.tasks import make_task
-from wan_r1.tasks.vr_bench import read_state
+from wan_r1.tasks.vr_bench import image_path_of, read_state
 from wan_r1.types import Score, Task
 from wan_r1.video import check_video, read_video
 
@@ -35,9 +36,13 @@ __all__ = ["FlowFactoryScorer", "FlowGRPOReward", "TRLReward", "VerlOmniReward",
 
 Video = NDArray[np.uint8]
 
-CACHED_TASKS = 1024
+CACHED_TASKS = 128
+"""Whole tasks, of up to 3 MB each."""
 FLOAT_SLACK = 0.01
 """Floats of a video may leave [0, 1] by this much; more means another convention, such as [-1, 1]."""
+SHOWN = reprlib.Repr()
+"""Shortens wrong values of a data set for errors, however long or deep they are."""
+SHOWN.maxstring = SHOWN.maxother = 120
 
 
 def describe(task: Task) -> str:
@@ -56,20 +61,46 @@ def describe(task: Task) -> str:
 def task_from(description: str | Mapping[str, Any]) -> Task:
     """The task of a description, or of a VR-Bench state file. DatasetError if it names none."""
     if isinstance(description, Mapping):
-        description = json.dumps(dict(description), sort_keys=True)
+        try:
+            description = json.dumps(dict(description), sort_keys=True, default=_plain)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DatasetError(f"task {SHOWN.repr(description)}: cannot be written as JSON ({error})") from error
     if not isinstance(description, str):
         raise DatasetError(f"task: {type(description).__name__}; expected the text of describe(task), or a state file")
     return _task(description)
 
 
-@functools.lru_cache(maxsize=CACHED_TASKS)
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a value of JSON")
+
+
 def _task(description: str) -> Task:
-    if not description.lstrip().startswith("{"):
-        return read_state(Path(description))
+    if description.lstrip().startswith("{"):
+        return _made(description, ())
+    state = Path(description)
+    return _made(description, (_changed_ns(state), _changed_ns(image_path_of(state))))
+
+
+def _changed_ns(path: Path) -> int | None:
+    """When a file was changed; None if it cannot be found, which `read_state` puts into words."""
     try:
+        return path.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
+@functools.lru_cache(maxsize=CACHED_TASKS)
+def _made(description: str, changed_ns: tuple[int | None, ...]) -> Task:
+    """The task of a text, or of a state file as it was when it and its picture were changed last."""
+    try:
+        if changed_ns:
+            return read_state(Path(description))
         named = json.loads(description)
-        return make_task(named["family"], int(named["seed"]), **named.get("settings", {}))
-    except (ValueError, KeyError, TypeError) as error:
+        return make_task(named["family"], named["seed"], **named.get("settings", {}))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DatasetError(f"task {description[:120]!r}: not the text of describe(task) ({error})") from error
 
 
@@ -83,7 +114,11 @@ def as_video(shown: Any) -> Video:
     if isinstance(shown, str | Path):
         return read_video(shown)
     if isinstance(shown, list | tuple):
-        named = [part["video"] for part in shown if isinstance(part, dict) and part.get("type") == "video"]
+        named = [
+            part["video"]
+            for part in shown
+            if isinstance(part, dict) and part.get("type") == "video" and "video" in part
+        ]
         if named:  # a message of several parts, as TRL has them
             return as_video(named[0])
         try:
@@ -164,9 +199,9 @@ class TRLReward(_Scorer):
 
 
 def _content(completion: Any) -> Any:
-    """The content of a conversational completion [{"role", "content"}]; any other as it is."""
+    """The content of a conversational completion [{"role", "content"}]; any other as it is, a list of parts too."""
     if isinstance(completion, list) and completion and isinstance(completion[-1], Mapping):
-        return completion[-1]["content"]
+        return completion[-1].get("content", completion)
     return completion
 
 
@@ -190,7 +225,7 @@ class FlowFactoryScorer(_Scorer):
         self, prompt: Sequence[str], video: Sequence[Any], metadata: Sequence[str | Mapping[str, Any]], **fields: Any
     ) -> list[float]:
         """Values of videos (lists of PIL pictures, or tensors [T, 3, H, W]); metadata[i] is JSON with a key "task"."""
-        described = [_named(json.loads(each) if isinstance(each, str) else each, "metadata") for each in metadata]
+        described = [_named(_row(each), "metadata") for each in metadata]
         return [score.value for score in self.scores(described, video)]
 
 
@@ -207,13 +242,29 @@ class VerlOmniReward(_Scorer):
         **settings: Any,
     ) -> dict[str, float]:
         """Value and parts of a video; extra_info["task"], else ground_truth, describes its task."""
-        description = (extra_info or {}).get("task", ground_truth)
+        description = _mapping(extra_info or {}, "extra_info").get("task", ground_truth)
         (score,) = self.scores([description], [solution_image])
         solved = {} if score.verdict is None else {"solved": float(score.verdict.solved)}
         return {"score": score.value, **score.parts, **solved}
 
 
-def _named(row: Mapping[str, Any], where: str) -> Any:
-    if "task" not in row:
-        raise DatasetError(f'{where}: no key "task" beside {sorted(row)}; put describe(task) there')
+def _named(row: Any, where: str) -> Any:
+    if "task" not in _mapping(row, where):
+        raise DatasetError(f'{where}: no key "task" beside {sorted(map(str, row))}; put describe(task) there')
     return row["task"]
+
+
+def _mapping(row: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        raise DatasetError(f"{where} {SHOWN.repr(row)}: {type(row).__name__}; expected keys with values")
+    return row
+
+
+def _row(metadata: Any) -> Any:
+    """The metadata of a sample, which may be JSON."""
+    if not isinstance(metadata, str):
+        return metadata
+    try:
+        return json.loads(metadata)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"metadata {SHOWN.repr(metadata)}: not JSON ({error})") from error

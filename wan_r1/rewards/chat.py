@@ -162,32 +162,36 @@ def _check_url(url: str) -> None:
 
 def _try(url: str, body: bytes, key: str | None, timeout_s: float, understand: Callable[[str], float]) -> Answer:
     status, headers, data = _post(url, body, key, timeout_s)
-    data = _masked(data, key)  # before anything is cut off, or the head of the key could stay
     if status != 200:
         passing = status >= 500 or status in PASSING
-        text = " ".join(data.decode("utf-8", "replace").split())
+        text = " ".join(_masked(data.decode("utf-8", "replace"), key).split())
         wait_s = retry_after(headers.get("Retry-After"), datetime.now(UTC))
         asked = f", asks to wait {wait_s:g} s" if wait_s else ""
         raise _FailureError(f"HTTP {status}{asked}: {text[:MAX_REASON]}", passing=passing, wait_s=wait_s)
-    text, prompt_tokens, completion_tokens = _content(data)
-    text = text.replace(key or "\0", "(key)")
+    text, prompt_tokens, completion_tokens = _content(data, key)
+    # What is understood is the text as it came: a short key, such as "0", may be part of any healthy answer.
+    shown = _masked(text, key)
     try:
         value = understand(text)
     except ValueError as error:
-        raise _FailureError(f"the model gave no score ({error}): {text[:MAX_REASON]!r}") from None
+        reason = _masked(str(error), key)
+        raise _FailureError(f"the model gave no score ({reason}): {shown[:MAX_REASON]!r}") from None
     return Answer(
-        value=value, text=text, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, seconds=0.0, tries=0
+        value=value, text=shown, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, seconds=0.0, tries=0
     )
 
 
-def _masked(data: bytes, key: str | None) -> bytes:
-    """The reply without the key, as it is or as JSON and URLs write it."""
+def _masked(text: str, key: str | None) -> str:
+    """Text to show or keep, without the key, as it is or as JSON and URLs write it.
+
+    Mask first and cut off afterwards, or the head of the key could stay.
+    """
     if not key:
-        return data
+        return text
     escaped = json.dumps(key)[1:-1]
     for form in (key, escaped, escaped.replace("/", "\\/"), quote(key, safe=""), quote(key), quote_plus(key)):
-        data = data.replace(form.encode(), b"(key)")
-    return data
+        text = text.replace(form, "(key)")
+    return text
 
 
 def _post(url: str, body: bytes, key: str | None, timeout_s: float) -> tuple[int, Message, bytes]:
@@ -235,9 +239,9 @@ def _deadline(wire: socket.socket, seconds: float, late: threading.Event) -> Ite
         timer.cancel()
 
 
-def _content(data: bytes) -> tuple[str, int, int]:
+def _content(data: bytes, key: str | None) -> tuple[str, int, int]:
     """Text, prompt tokens and completion tokens of a reply of the chat API."""
-    shown = repr(data[:80])
+    shown = repr(_masked(data.decode("latin-1"), key).encode("latin-1")[:80])
     if len(data) > MAX_ANSWER_BYTES:
         raise _FailureError(f"the reply is longer than {MAX_ANSWER_BYTES} bytes: {shown}")
     try:
@@ -245,7 +249,7 @@ def _content(data: bytes) -> tuple[str, int, int]:
         text = reply["choices"][0]["message"]["content"]
         usage = reply.get("usage") or {}
         tokens = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
         raise _FailureError(f"the reply is not one of the chat API: {shown}") from None
     if not isinstance(text, str):
         raise _FailureError(f"the reply holds no text: {shown}")

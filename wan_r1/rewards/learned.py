@@ -122,7 +122,7 @@ class LearnedReward:
                 value = float(torch.sigmoid(network(inputs))[0, 0])
         finally:
             torch.set_num_threads(threads)
-        seen = self.facts(task, video) if self.facts is not None else None
+        seen = self.facts(task, video) if self.facts is not None and task.objects else None
         return Score(
             value=value,
             parts={"judge": value},

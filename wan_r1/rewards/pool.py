@@ -5,6 +5,7 @@ videos of one task stays together, because a scene is prepared once for each tas
 """
 
 import multiprocessing
+import pickle
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import pairwise
+from multiprocessing.reduction import ForkingPickler
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +29,8 @@ from wan_r1.types import Score, Task
 __all__ = ["ScorePool", "score_all"]
 
 PARTS_PER_WORKER = 2  # messages for each worker in a batch: small enough to share the work, large enough to be cheap
+
+WAY_OUT = "a reward of your own must live in a module that can be imported. workers=0 scores in this process"
 
 Videos = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
 
@@ -48,6 +52,7 @@ class ScorePool:
 
     def __enter__(self) -> Self:
         if self._workers:
+            _check_sendable(self._reward)
             spawn = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self._workers, mp_context=spawn, initializer=_prepare_worker)
         return self
@@ -137,8 +142,18 @@ def _join(parts: "Sequence[Future[list[Score]]]", whole: "Future[list[Score]]") 
 def _dead(error: BaseException) -> RewardServerError:
     return RewardServerError(
         f"a scoring worker died ({error}); it was killed, ran out of memory, or the reward cannot be loaded there: "
-        "a reward of your own must live in a module that can be imported. workers=0 scores in this process"
+        f"{WAY_OUT}"
     )
+
+
+def _check_sendable(reward: Reward) -> None:
+    """RewardServerError unless the reward can go to another process."""
+    try:
+        ForkingPickler.dumps(reward)
+    except (pickle.PicklingError, AttributeError, TypeError, RuntimeError) as error:
+        raise RewardServerError(
+            f"the reward {type(reward).__name__} cannot be sent to a scoring worker ({error}): {WAY_OUT}"
+        ) from error
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from wan_r1.video import check_video
 
 __all__ = ["NavigationReward", "PoseReward"]
 
+ORACLE = "oracle"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoseReward:
@@ -32,11 +34,16 @@ class PoseReward:
     approach: float = 0.5
     """Weight of SE * AC."""
     decoder: str = "visual_odometry"
-    """What reads the path, by its name in trackers.DECODERS; pose_regressor for videos of 64 to 80 px."""
+    """What reads the path, by its name in trackers.DECODERS, but not the oracle; pose_regressor for 64 to 80 px."""
 
     def __post_init__(self) -> None:
+        known = ", ".join(name for name in DECODERS if name != ORACLE)
+        if self.decoder == ORACLE:
+            raise ConfigError(
+                f'decoder: "{ORACLE}" passes on true poses, and a video to be scored has none; take one of {known}'
+            )
         if self.decoder not in DECODERS:
-            raise ConfigError(f'decoder: "{self.decoder}" is unknown; known decoders are {", ".join(DECODERS)}')
+            raise ConfigError(f'decoder: "{self.decoder}" is unknown; known decoders are {known}')
         if min(self.nearness, self.approach) < 0 or abs(self.nearness + self.approach - 1) > 1e-9:
             raise ConfigError(f"weights {self.nearness}, {self.approach}: must be >= 0 and add to 1")
 

@@ -69,6 +69,7 @@ FORMAT = {
         },
     },
 }
+SENDS = ("frames", "video")
 VIDEO_FPS = 2
 """Qwen2.5-VL looks at two frames of a video in a second, so that none of those sent is skipped."""
 
@@ -101,10 +102,13 @@ class VLMReward:
     """Gives verdict and route, for tables; they do not enter the value. none leaves them out and saves their time."""
 
     def __post_init__(self) -> None:
-        if min(self.num_frames, self.size_px, self.max_tokens, self.concurrency) < 1:
+        if self.send not in SENDS:
+            raise ConfigError(f'send: "{self.send}" is unknown; known are {", ".join(SENDS)}')
+        if self.num_frames < 2 or min(self.size_px, self.max_tokens, self.concurrency) < 1:
             raise ConfigError(
                 f"num_frames = {self.num_frames}, size_px = {self.size_px}, max_tokens = {self.max_tokens}, "
-                f"concurrency = {self.concurrency}: must be at least 1"
+                f"concurrency = {self.concurrency}: must be at least 1, and num_frames at least 2, the first and the "
+                "last of the video"
             )
 
     def __call__(self, task: Task, video: Video) -> Score:
@@ -245,7 +249,11 @@ def _read(path: Path | None) -> Answer | None:
         return None
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Answer(**{**stored, "value": read_score(stored["text"])})
+        # The text is kept without the key; where that took a part of the score away, the value is still beside it.
+        value = stored["value"] if "value" in stored else read_score(stored["text"])
+        if not isinstance(value, float) or not 0 <= value <= 1:
+            return None
+        return Answer(**{**stored, "value": value})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -253,7 +261,7 @@ def _read(path: Path | None) -> Answer | None:
 def _keep(path: Path | None, answer: Answer) -> None:
     if path is None:
         return
-    fields = ("text", "prompt_tokens", "completion_tokens", "seconds", "tries")
+    fields = ("value", "text", "prompt_tokens", "completion_tokens", "seconds", "tries")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps({name: getattr(answer, name) for name in fields}).encode())

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wan_r1.errors import DatasetError
+from wan_r1.errors import ConfigError, DatasetError
 from wan_r1.files import write_whole
 from wan_r1.tasks.navigation import NavigationFamily, NavigationState, draw_map
 from wan_r1.tasks.target_bench.reading import REFERENCE_MODEL
 from wan_r1.types import Path, Task
-from wan_r1.video import write_image, write_video
+from wan_r1.video import check_fps, write_image, write_video
 
 __all__ = ["segment_name", "write_segment"]
 
@@ -27,7 +27,7 @@ def segment_name(scene: str, num_frames: int) -> str:
 
 
 def write_segment(
-    root: str | FilePath, scene: str, task: Task, num_frames: int, fps: int = 24, crf: int = 18
+    root: str | FilePath, scene: str, task: Task, num_frames: int, fps: float = 24, crf: int = 18
 ) -> tuple[FilePath, FilePath]:
     """Write a room's segment folder and its reference as wm_videos/gt_videos/<segment>.mp4, with true poses beside it.
 
@@ -35,6 +35,9 @@ def write_segment(
     """
     if not isinstance(task.state, NavigationState):
         raise DatasetError(f"family {task.family!r}: only rooms of the family navigation can be written as segments")
+    if num_frames < 2:
+        raise ConfigError(f"num_frames = {num_frames}: a segment needs at least 2, its start and its end")
+    check_fps(fps)
     root, name = FilePath(root), segment_name(scene, num_frames)
     family, size = NavigationFamily(**task.settings), max(task.first_frame.shape[:2])
     folder = root / "Benchmark" / name
@@ -87,7 +90,7 @@ def _trajectory(poses: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def _metadata(task: Task, scene: str, poses: NDArray[np.float64], fps: int) -> dict[str, Any]:
+def _metadata(task: Task, scene: str, poses: NDArray[np.float64], fps: float) -> dict[str, Any]:
     last = HISTORY_FRAMES + len(poses) - 1
     length = float(np.hypot(*np.diff(poses[:, :2], axis=0).T).sum())
     return {

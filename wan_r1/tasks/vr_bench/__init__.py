@@ -1,10 +1,15 @@
 """VR-Bench's state JSON <-> Task. The format: https://github.com/ImYangC7/VR-Bench (core/schema), MIT.
 
-One file for each game; another game is one more file, a line in READERS and a line in WRITERS.
+One file for each game; another game is one more file and a line in READERS, WRITERS and PROMPTS.
+
+VR-Bench's states do not say what things look like. Where a prompt is not that of the skin "plain", which readers
+assume, metadata.wan_r1 has it: {"skin": ..., "prompt": ...}, without "skin" if that is not known. VR-Bench does not
+look at it.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,6 +18,11 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
 from wan_r1.files import write_whole
+from wan_r1.tasks.irregular_maze.render import road_prompt
+from wan_r1.tasks.maze.render import maze_prompt
+from wan_r1.tasks.maze3d.render import maze3d_prompt
+from wan_r1.tasks.sokoban.render import sokoban_prompt
+from wan_r1.tasks.trapfield.render import trapfield_prompt
 from wan_r1.tasks.vr_bench.irregular_maze import read_irregular_maze, write_irregular_maze
 from wan_r1.tasks.vr_bench.maze import read_maze, write_maze
 from wan_r1.tasks.vr_bench.maze3d import read_maze3d, write_maze3d
@@ -25,6 +35,9 @@ from wan_r1.video import read_image
 __all__ = ["READERS", "WRITERS", "image_path_of", "read_state", "write_state"]
 
 Picture = NDArray[np.uint8]
+
+OWN_KEY = "wan_r1"
+"""Key in metadata of what VR-Bench's states do not have."""
 
 READERS: dict[str, Callable[[StateReader, Picture], Task]] = {
     "maze": read_maze,
@@ -44,6 +57,15 @@ WRITERS: dict[str, Callable[[Task, int], dict[str, Any]]] = {
 }
 """Family of a task -> how to write it."""
 
+PROMPTS: dict[str, Callable[[Any], str]] = {
+    "maze": maze_prompt,
+    "trapfield": trapfield_prompt,
+    "irregular_maze": road_prompt,
+    "sokoban": sokoban_prompt,
+    "maze3d": maze3d_prompt,
+}
+"""Family of a task -> the prompt of its state."""
+
 
 def read_state(path: str | FilePath, image_path: str | FilePath | None = None) -> Task:
     """The task of a VR-Bench state file and its first picture (default: ../images/<stem>.png beside the state).
@@ -60,7 +82,10 @@ def read_state(path: str | FilePath, image_path: str | FilePath | None = None) -
         picture = read_image(image_path or image_path_of(path))
     except VideoError as error:
         raise DatasetError(f"{path}: its first picture: {error}") from error
-    return READERS[game](state, picture)
+    task, metadata = READERS[game](state, picture), state.at("metadata")
+    if OWN_KEY not in metadata.values:
+        return task
+    return replace(task, prompt=metadata.at(OWN_KEY).text("prompt"))
 
 
 def image_path_of(state_path: str | FilePath) -> FilePath:
@@ -74,6 +99,9 @@ def write_state(path: str | FilePath, task: Task, image_size: int | None = None)
     if task.family not in WRITERS:
         raise DatasetError(f"family {task.family!r}: VR-Bench has no such game; known are {', '.join(WRITERS)}")
     values = WRITERS[task.family](task, image_size or max(task.first_frame.shape[:2]))
+    if task.prompt != PROMPTS[task.family](replace(task.state, skin="plain")):
+        skin = {} if task.state.skin == "plain" else {"skin": task.state.skin}  # tasks that were read: always plain
+        values["metadata"][OWN_KEY] = {**skin, "prompt": task.prompt}
     path = FilePath(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,15 @@
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, GenerationError
-from wan_r1.tasks.maze3d import Ladder, Maze3DState, solution_path
-from wan_r1.tasks.maze3d.render import goal_box, maze3d_prompt
+from wan_r1.tasks.maze3d import Ladder, Maze3DState, ball_box, solution_path
+from wan_r1.tasks.maze3d.render import RIM_PT, goal_box, maze3d_prompt
 from wan_r1.tasks.maze3d.solve import shortest_path
-from wan_r1.tasks.maze3d.view import Cube, ball_size, project, standing
-from wan_r1.tasks.vr_bench.cutting import crop
+from wan_r1.tasks.maze3d.view import Cube, ball_size, line_width, project, standing
 from wan_r1.tasks.vr_bench.reading import MAX_CELLS, StateReader, check_render
 from wan_r1.tasks.vr_bench.writing import VERSION
 from wan_r1.types import Box, Sprite, Task
@@ -20,8 +20,10 @@ __all__ = ["read_maze3d", "write_maze3d"]
 
 MAX_SIDE = 40  # cubes along one side of a grid; VR-Bench's largest has 10
 MIN_BALL_PX = 3
-RIM_SHARE = 0.06
-"""By how much the ball with its rim is wider than its bbox, which VR-Bench measures without the rim."""
+MAX_BALL_AWAY = 0.5
+"""Share of the ball's width by which its bbox may differ from where the camera shows the ball."""
+MAX_ROUNDING_PX = 3
+"""What whole pixels alone may add to that."""
 NEAR_COLOR_PX = 0.04
 """Share of a border pixel that the ball may miss in VR-Bench's bbox: 10 grey levels of 255."""
 WALK = 2  # cubes of a walking segment in VR-Bench's paths
@@ -39,8 +41,9 @@ def read_maze3d(state: StateReader, picture: Picture) -> Task:
         raise DatasetError(f"{state.path}: metadata: {error}") from error
     if maze.start == maze.goal:
         raise DatasetError(f"{state.path}: metadata: start_pos and goal_pos are the same cube {maze.start}")
-    boxes = {name: _read_box(state, name) for name in ("player", "goal")}
-    if boxes["player"].width * picture.shape[1] < MIN_BALL_PX:
+    ball, bbox, goal = ball_box(maze, maze.start), _read_box(state, "player"), _read_box(state, "goal")
+    _check_ball(state, bbox, ball)
+    if ball.width * picture.shape[1] < MIN_BALL_PX:
         raise DatasetError(f"{state.path}: its first picture has {picture.shape[1]} px, too few to see the ball")
     return Task(
         family="maze3d",
@@ -48,9 +51,9 @@ def read_maze3d(state: StateReader, picture: Picture) -> Task:
         settings={"level": _maze3d_level(maze.grid_size), "size": max(picture.shape[:2])},
         prompt=maze3d_prompt(maze),
         first_frame=picture,
-        objects={"agent": boxes["player"]},
-        sprites={"agent": _cut_disk(picture, _with_rim(boxes["player"])), "goal": _cut_disk(picture, boxes["goal"])},
-        goals=(boxes["goal"], goal_box(maze)),
+        objects={"agent": bbox},  # VR-Bench's trackers start from these pixels; the sprite needs the ball itself
+        sprites={"agent": _cut_disk(picture, _with_rim(ball)), "goal": _cut_disk(picture, goal)},
+        goals=(goal, goal_box(maze)),
         solution=solution,
         state=maze,
     )
@@ -106,19 +109,32 @@ def _read_box(state: StateReader, name: str) -> Box:
     )
 
 
-def _with_rim(box: Box) -> Box:
-    width, height = box.width * (1 + RIM_SHARE), box.height * (1 + RIM_SHARE)
-    return Box(x=box.center[0] - width / 2, y=box.center[1] - height / 2, width=width, height=height)
+def _check_ball(state: StateReader, bbox: Box, ball: Box) -> None:
+    """DatasetError if the player's bbox, in whole pixels, is not near the ball that the camera shows on start_pos."""
+    side = state.at("render").integer("image_width", least=1)
+    said, true = ((*box.center, box.width, box.height) for box in (bbox, ball))
+    if np.abs(np.subtract(said, true)).max() > max(MAX_BALL_AWAY * ball.width, MAX_ROUNDING_PX / side):
+        entity = state.at("entities").at("player")
+        shown = ", ".join(f"{value * side:.0f}" for value in (ball.x, ball.y, ball.width, ball.height))
+        raise entity.error("bbox", f"about [{shown}], where the ball is on metadata.start_pos", entity.get("bbox"))
+
+
+def _with_rim(ball: Box) -> Box:
+    """The ball's box, half of the rim's line being outside of it on each side."""
+    rim = line_width(RIM_PT)
+    return Box(x=ball.x - rim / 2, y=ball.y - rim / 2, width=ball.width + rim, height=ball.height + rim)
 
 
 def _cut_disk(picture: Picture, box: Box) -> Sprite:
-    """The picture inside the ellipse that fills a box."""
-    shown = crop(picture, box)
-    height, width = shown.shape[:2]
+    """The picture inside the ellipse that fills a box; its middle, between pixels as a rule, is that of the sprite."""
+    size = np.multiply((box.width, box.height), picture.shape[1::-1])
+    middle = np.multiply(box.center, picture.shape[1::-1])
+    width, height = (max(1, int(v)) for v in np.ceil(size))
+    shown = cv2.getRectSubPix(picture, (width, height), (float(middle[0]) - 0.5, float(middle[1]) - 0.5))
     y, x = np.mgrid[:height, :width]
-    away = np.hypot((x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1)
-    alpha = np.clip(0.5 + (1 - away) * min(height, width) / 2, 0, 1)
-    return Sprite(rgb=shown.copy(), alpha=alpha.astype(np.float32))
+    away = np.hypot((x + 0.5 - width / 2) / size[0] * 2, (y + 0.5 - height / 2) / size[1] * 2)
+    alpha = np.clip(0.5 + (1 - away) * min(size) / 2, 0, 1)
+    return Sprite(rgb=np.asarray(shown, dtype=np.uint8), alpha=alpha.astype(np.float32))
 
 
 def _maze3d_level(grid: Cube) -> str:
