@@ -3,6 +3,7 @@
 import math
 from dataclasses import fields
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from wan_r1.errors import ConfigError
@@ -58,8 +59,13 @@ def make_family(name: str, **settings: Any) -> Family:
     return family
 
 
+@cache
+def _hints(name: str) -> dict[str, Any]:
+    return get_type_hints(FAMILIES[name])
+
+
 def _check_types(name: str, settings: dict[str, Any]) -> None:
-    hints = get_type_hints(FAMILIES[name])
+    hints = _hints(name)
     for setting, value in settings.items():
         allowed = get_args(hints[setting]) or (hints[setting],)
         if isinstance(value, bool) or not isinstance(value, allowed):
