@@ -193,6 +193,20 @@ def test_naming_another_choice_drops_the_settings_of_the_first(tmp_path):
     assert load(path, Recipe, ["algorithm.name=grpo"]).algorithm == Grpo(clip=0.1)
 
 
+def test_the_order_of_overrides_does_not_matter(tmp_path):
+    path = write(tmp_path, MINIMAL + "[algorithm]\nname = 'nft'\nema = 0.1\n")
+    for order in (["algorithm.clip=0.01", "algorithm.name=grpo"], ["algorithm.clip=0.01", "algorithm=grpo"]):
+        assert load(path, Recipe, order).algorithm == Grpo(clip=0.01)
+        assert load(path, Recipe, order[::-1]).algorithm == Grpo(clip=0.01)
+    assert load(path, Recipe, ["algorithm.ema=0.2", "algorithm.ema=0.3"]).algorithm == Nft(ema=0.3)
+
+
+def test_a_section_that_must_be_picked_cannot_be_none(tmp_path):
+    with pytest.raises(ConfigError, match=r'algorithm\.name = "none": expected one of "grpo", "nft"'):
+        load(write(tmp_path, MINIMAL), Recipe, ["algorithm=none"])
+    assert load(write(tmp_path, MINIMAL), Recipe, ["reward=none"]).reward is None
+
+
 def test_a_bare_string_picks_by_name_and_overrides_open_it(tmp_path):
     path = write(tmp_path, 'algorithm = "grpo"\n' + MINIMAL)
     assert load(path, Recipe, ["algorithm.clip=0.3"]).algorithm == Grpo(clip=0.3)

@@ -34,6 +34,12 @@ def test_a_recipe_judges_on_the_side_that_the_section_names(path):
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_recipe_judges_validation_and_test_tasks_by_the_same_sampler(path):
+    recipe = load(path, schema_of(path))
+    assert recipe.validation.sampler == recipe.test.sampler
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_recipe_trains_on_the_training_side(path):
     recipe = load(path, schema_of(path))
     source = recipe.tasks if hasattr(recipe, "tasks") else recipe.data

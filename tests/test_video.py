@@ -107,6 +107,33 @@ def test_a_truncated_video_is_named(tmp_path, write, share):
         read_video(path)
 
 
+def write_matroska(path: Path, video: np.ndarray, live: bool = False) -> None:
+    """A file that tells its duration, unless it is live, and never how many frames it has."""
+    with av.open(str(path), "w", format="matroska", options={"live": "1"} if live else {}) as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.height, stream.width, stream.pix_fmt = video.shape[1], video.shape[2], "yuv420p"
+        for frame in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize("num_frames", [1, 50])
+def test_a_file_that_tells_its_duration_alone_is_read_when_whole_and_refused_when_cut(tmp_path, num_frames):
+    path = tmp_path / "cut.mkv"
+    write_matroska(path, noise(num_frames, 48, 64))
+    assert len(read_video(path)) == num_frames
+    path.write_bytes(path.read_bytes()[: int(0.8 * path.stat().st_size)])
+    with pytest.raises(VideoError, match=r"truncated, \d+ of 50 frames" if num_frames > 1 else r"cut\.mkv"):
+        read_video(path)
+
+
+def test_of_a_live_recording_nothing_tells_whether_it_is_whole(tmp_path):
+    write_matroska(tmp_path / "live.mkv", noise(50, 48, 64), live=True)
+    data = (tmp_path / "live.mkv").read_bytes()
+    (tmp_path / "live.mkv").write_bytes(data[: int(0.8 * len(data))])
+    assert 30 < len(read_video(tmp_path / "live.mkv")) < 50
+
+
 def test_flipped_bytes_give_a_video_or_a_video_error(tmp_path):
     whole, rng = encode_video(noise(5, 32, 32)), np.random.default_rng(1)
     path = tmp_path / "flipped.mp4"

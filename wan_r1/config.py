@@ -71,10 +71,11 @@ def override(values: Mapping[str, Any], overrides: Iterable[str], schema: type |
     """Copy of `values` with `section.key=value` strings applied; values are TOML, and a bare word is a string.
 
     Where `schema` says that a section is picked by name, a different `section.name` drops the settings of the previous
-    choice, because they belong to another dataclass.
+    choice, because they belong to another dataclass. The order of the overrides does not matter, but the last of those
+    with one key counts.
     """
     result = _copy(values)
-    for text in overrides:
+    for text in sorted(overrides, key=_turn):
         key, equals, raw = text.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(BARE_KEY.match(part) for part in parts):
@@ -160,9 +161,10 @@ def dump(recipe: Any) -> str:
 
 def _value(hint: Any, value: Any, where: str, metadata: Mapping[str, Any], default: Any = dataclasses.MISSING) -> Any:
     """One field: None, a picked member, a section, a collection of sections, or a plain value checked by pydantic."""
-    if value == NONE_WORD and (hint is Any or type(None) in get_args(hint)):
+    picked = CHOICES_KEY in metadata
+    if value == NONE_WORD and (type(None) in get_args(hint) or (default is None if picked else hint is Any)):
         return None
-    if CHOICES_KEY in metadata:
+    if picked:
         return pick(metadata[CHOICES_KEY], value, where, own_code=metadata[OWN_CODE_KEY], base=default)
     inner = _without_none(hint)
     if dataclasses.is_dataclass(inner) and isinstance(inner, type):
@@ -231,6 +233,12 @@ def _parse_value(raw: str) -> Any:
         return tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         return raw
+
+
+def _turn(text: str) -> int:
+    """When an override is applied: a whole section before its name, and that before its settings."""
+    parts = text.partition("=")[0].strip().split(".")
+    return 2 * len(parts) - (parts[-1] == "name")
 
 
 def _is_picked(schema: Any, keys: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +18,7 @@ from wan_r1.errors import VideoError
 from wan_r1.files import write_whole
 
 __all__ = [
+    "VIDEO_SUFFIXES",
     "check_fps",
     "check_num_frames",
     "check_video",
@@ -31,8 +33,12 @@ __all__ = [
     "write_video",
 ]
 
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi")
+"""Endings of files in a folder that count as videos, in lower case; how a file's is written does not matter."""
+
 DEFAULT_FPS = 24
 DEFAULT_CRF = 18
+ROUNDING_FRAMES = 2  # by which the duration of a whole file may differ from that of its frames
 MAX_FPS_DENOMINATOR = 1001  # that of 24000/1001 and 30000/1001; larger ones do not fit into a file
 PART_FRAMES = 32
 PART_BYTES = 24 << 20  # 7 frames of 1024 x 1024 px: memory stays small, and calls few
@@ -66,6 +72,9 @@ def check_fps(fps: float) -> Fraction:
 def read_video(path: str | FilePath) -> Video:
     """All frames of a video file, [T, H, W, 3] uint8 RGB.
 
+    Of a file that says neither how many frames it has nor how long it lasts (a live recording, an MP4 in fragments
+    that ends with one of them), nothing tells whether it is whole.
+
     Raises:
         VideoError: the file is missing, empty, truncated, corrupt or holds no video.
     """
@@ -87,17 +96,21 @@ def read_parts(path: str | FilePath) -> Iterator[Video]:
 def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, Video]]:
     """(index, frame [H, W, 3] uint8) of frames 0, every, 2 every, ...; errors as `read_video`, when they are met."""
     path = FilePath(path)
-    if not path.is_file():
-        raise VideoError(f"{path}: {'a folder' if path.is_dir() else 'no such video file'}")
-    count, hidden, shape = 0, 0, None
+    count, hidden, end_s, shape = 0, 0, 0.0, None
     try:
+        if not path.is_file():
+            raise VideoError(f"{path}: {'a folder' if path.is_dir() else 'no such video file'}")
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise VideoError(f"{path}: holds no video stream")
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             converter = VideoReformatter()  # one for all frames: its set-up costs more than the conversion
-            for packet in container.demux(stream):
+            for packet in container.demux(stream, *container.streams.audio):
+                if packet.pts is not None:
+                    end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream.index != stream.index:
+                    continue
                 hidden += packet.is_discard  # cut off by the file's edit list, but still in it
                 for picture in packet.decode():
                     if (shape or (picture.height, picture.width)) != (picture.height, picture.width):
@@ -107,13 +120,26 @@ def iterate_frames(path: str | FilePath, every: int = 1) -> Iterator[tuple[int, 
                         frame = converter.reformat(picture, format="rgb24").to_ndarray()
                         yield count, np.asarray(frame, dtype=np.uint8)
                     count += 1
-            promised = stream.frames - hidden
+            promised = stream.frames - hidden if stream.frames else _promised_by_time(container, count, end_s)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: not a readable video ({error})") from error
     if not count:
         raise VideoError(f"{path}: no frames could be decoded")
     if count < promised:
         raise VideoError(f"{path}: truncated, {count} of {promised} frames could be decoded")
+
+
+def _promised_by_time(container: InputContainer, count: int, end_s: float) -> int:
+    """Frames of a file that tells its duration alone, as Matroska does; `count` if it goes on to about its end.
+
+    Sound may last longer than the pictures, and frames longer than the mean, so the last packet's end counts as well.
+    """
+    rate = container.streams.video[0].average_rate
+    if container.duration is None or not rate:
+        return count
+    rest_s = container.duration / av.time_base - max(end_s, count / rate)
+    lacking = int(rest_s * rate)
+    return count + lacking if lacking > ROUNDING_FRAMES else count
 
 
 def encode_video(video: Video, fps: float = DEFAULT_FPS, crf: int = DEFAULT_CRF) -> bytes:

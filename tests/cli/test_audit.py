@@ -33,6 +33,21 @@ def test_a_reward_that_pays_cheats_is_told_by_code_1_and_its_page_shows_them(cap
     assert "http" not in text.replace("http-equiv", "")
 
 
+def test_a_page_goes_into_a_folder_that_is_made_and_a_fault_is_told_before_the_work(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert main([*SMALL, "--report", str(tmp_path / "file" / "audit.html")]) == 2
+    assert "cannot make the folder" in capsys.readouterr().err
+    assert main([*SMALL, "--report", str(tmp_path / "new" / "audit.html")]) == 0
+    assert (tmp_path / "new" / "audit.html").is_file()
+
+
+def test_the_table_is_printed_although_the_page_cannot_be_written(capsys, tmp_path):
+    assert main([*SMALL, "--report", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "yes  cheats" in out
+    assert "cannot be written" in err
+
+
 @pytest.mark.slow
 def test_a_level_of_vr_bench_is_audited_from_its_state(capsys):
     assert main(["audit", "--state", str(FOREIGN), "--frames", "17"]) == 0

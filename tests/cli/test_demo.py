@@ -1,6 +1,10 @@
 """`wan-r1 demo` writes its run folder anew and removes nothing else; its recipes judge fairly."""
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,16 +46,26 @@ def test_the_demo_judges_on_at_least_256_mazes():
     assert load(ASSETS / "demo.toml", RLRecipe).test.num_tasks >= 256
 
 
+class Ended:
+    """A process that has ended with a code."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def wait(self):
+        return self.code
+
+
 @pytest.fixture
 def launched(monkeypatch):
     """What the demo starts, without starting it."""
     commands = []
 
-    def run(command, **options):
+    def start(command, **options):
         commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
+        return Ended(0)
 
-    monkeypatch.setattr("wan_r1.cli.demo.subprocess.run", run)
+    monkeypatch.setattr("wan_r1.cli.demo.subprocess.Popen", start)
     return commands
 
 
@@ -73,12 +87,44 @@ def test_navigation_learns_by_the_embedding_reward(tmp_path, launched):
     assert {f"run='{out}'", "rl.seed=3", "tasks.seed=3"} <= set(arguments)
 
 
-def test_a_run_that_fails_gives_its_exit_code(tmp_path, monkeypatch):
-    def run(command, **options):
-        return subprocess.CompletedProcess(command, 3)
+@pytest.mark.parametrize(
+    ("gpu", "code", "expected"),
+    [(False, 1, 3), (True, 2, 2), (True, 3, 3)],
+    ids=["the launcher's 1 is a fault", "wrong input", "a fault"],
+)
+def test_a_run_that_fails_gives_its_exit_code(tmp_path, monkeypatch, gpu, code, expected):
+    import torch
 
-    monkeypatch.setattr("wan_r1.cli.demo.subprocess.run", run)
-    assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == 3
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr("wan_r1.cli.demo.os.cpu_count", lambda: 2)
+    monkeypatch.setattr("wan_r1.cli.demo.subprocess.Popen", lambda command, **options: Ended(code))
+    assert main(["demo", "--family", "navigation", "--out", str(tmp_path / "run")]) == expected
+
+
+SLOW_TO_STOP = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(1.5)
+open(sys.argv[1], "w").write("checkpoint")
+"""
+
+
+def test_ctrl_c_waits_until_the_run_has_stopped(tmp_path):
+    file, child = tmp_path / "written", [sys.executable, "-c", SLOW_TO_STOP, str(tmp_path / "written")]
+    program = (
+        "import subprocess, sys; from wan_r1.cli.demo import _wait_for; "
+        "sys.exit(_wait_for(subprocess.Popen(sys.argv[1:])))"
+    )
+    # A group of its own, so that one signal reaches both, as on a terminal.
+    demo = subprocess.Popen([sys.executable, "-c", program, *child], stdout=subprocess.PIPE, start_new_session=True)
+    with demo:
+        assert demo.stdout.readline() == b"up\n"
+        for _ in range(2):
+            os.killpg(demo.pid, signal.SIGINT)
+            time.sleep(0.4)
+        assert demo.wait(timeout=60) == 130
+    assert file.read_text() == "checkpoint"
 
 
 @pytest.mark.parametrize("options", [[], ["--quick"], ["--family", "navigation"]])

@@ -45,6 +45,18 @@ def test_tables_pictures_and_errors_are_written(made, tmp_path, capsys):
     assert (abs(picture.astype(int) - (200, 30, 200)).sum(axis=2) < 30).sum() > 100
 
 
+def test_notes_are_no_errors(made, tmp_path, capsys):
+    dataset = shutil.copytree(made, tmp_path / "data")
+    (dataset / "videos/tiny_0001.mp4").unlink()
+    assert evaluate(dataset, made / "videos", "--cache", tmp_path / "cache", "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert "note: " in said
+    assert "evaluation.md (1 note)" in said
+    table = (tmp_path / "out/evaluation.md").read_text()
+    assert "## Errors" not in table
+    assert "## Notes: 1\n\n- note: " in table
+
+
 @pytest.mark.parametrize("tracker", ["ncc", "csrt", "optical_flow"])
 def test_vr_bench_trackers_and_options_can_be_chosen(made, tmp_path, capsys, tracker):
     options = ["--tracker", tracker, "--options", "cli", "--samples", "50", "--json"]

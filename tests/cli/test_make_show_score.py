@@ -45,6 +45,18 @@ def test_any_number_of_workers_writes_the_same_files(made, tmp_path, capsys):
     assert filecmp.cmpfiles(made, tmp_path, names, shallow=False) == (names, [], [])
 
 
+def test_settings_of_one_family_are_options(tmp_path, capsys):
+    assert main(["make", "sokoban", "--level", "tiny", "--num-boxes", "2", "--num", "1", "--out", str(tmp_path)]) == 0
+    state = json.loads((tmp_path / "states/tiny_0001.json").read_text())
+    assert len(state["entities"]["boxes"]) == 2
+    show = ["show", "navigation", "--size", "32", "--out", str(tmp_path / "a.png"), "--json", "--prompts"]
+    capsys.readouterr()
+    assert main([*show, "implicit"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["prompts"] == "implicit"
+    assert main(["make", "maze", "--num-boxes", "2", "--out", str(tmp_path)]) == 2
+    assert "unknown setting 'num_boxes'" in capsys.readouterr().err
+
+
 def score(capsys, *argv):
     assert main(["score", *map(str, argv), "--json"]) == 0
     return json.loads(capsys.readouterr().out)

@@ -5,6 +5,7 @@ import filecmp
 import json
 
 import pytest
+from PIL import Image
 
 from wan_r1.cli.main import main
 from wan_r1.tasks import FAMILIES, make_task, task_seed
@@ -81,6 +82,30 @@ def test_another_game_is_not_written_into_the_same_folder(tmp_path, capsys):
     assert main(["make", "maze", *options]) == 0
     assert main(["make", "trapfield", *options]) == 2
     assert "holds tasks of maze already" in capsys.readouterr().err
+
+
+def skin_folder(folder, player):
+    folder.mkdir(parents=True)
+    for name, color in (("player", player), ("target", "red"), ("wall", "black"), ("floor", "white")):
+        Image.new("RGB", (32, 32), color).save(folder / f"{name}.png")
+    return str(folder)
+
+
+def test_a_skin_in_which_the_agent_cannot_be_seen_is_refused(tmp_path, capsys):
+    skin = skin_folder(tmp_path / "skin", player="white")
+    assert main(["make", "maze", "--level", "easy", "--num", "1", "--skin", skin, "--out", str(tmp_path / "out")]) == 2
+    assert f"{skin}: its first picture shows only floor at the player's cell" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_skin_of_the_same_name_is_not_written_over_the_first(tmp_path, capsys, monkeypatch):
+    first, second = (skin_folder(tmp_path / name / "7", name) for name in ("blue", "green"))
+    options = ["make", "maze", "--level", "easy", "--num", "1", *SMALL, "--out", str(tmp_path / "out"), "--skin"]
+    assert main([*options, first]) == 0
+    assert main([*options, second]) == 2
+    assert f"holds tasks of the skin {first} already" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main([*options, "blue/7"]) == 0
 
 
 def test_rows_of_levels_that_stay_in_the_folder_stay_in_the_table(tmp_path):

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 import pytest
-from test_training import RL, SFT, model, write_recipe  # noqa: F401
+from small_runs import RL, SFT, write_recipe
 
 from wan_r1.cli.main import main
 from wan_r1.runs import RunFolder
@@ -27,7 +27,7 @@ def test_an_unknown_tracker_is_one_clear_line(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("command", "text"), [("sft", SFT), ("rl", RL)])
-def test_tensorboard_gets_each_number_and_the_videos_of_each_evaluation(model, tmp_path, command, text):  # noqa: F811
+def test_tensorboard_gets_each_number_and_the_videos_of_each_evaluation(model, tmp_path, command, text):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -9,84 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from own_reward import LastDigits
+from small_runs import RL, SFT, write_recipe
 
 from wan_r1.cli.main import main
 from wan_r1.runs import RunFolder, read_json
 from wan_r1.video import read_video
-
-SMALL = {
-    "num_heads": 1,
-    "head_dim": 8,
-    "num_layers": 1,
-    "ffn_dim": 16,
-    "freq_dim": 16,
-    "text_dim": 8,
-    "vae_base_dim": 4,
-    "vae_decoder_base_dim": 4,
-    "z_dim": 4,
-    "dim_mult": (1, 1, 1),
-    "num_res_blocks": 1,
-}
-POLICY = """
-score_workers = 0
-num_videos = 2
-[reward]
-name = "own_reward:LastDigits"
-scale = 1000
-[policy]
-path = "{model}"
-num_frames = 9
-[validation]
-num_tasks = 2
-[validation.sampler]
-num_steps = 2
-[test]
-num_tasks = 3
-[test.sampler]
-num_steps = 2
-"""
-RL = """
-run = "{run}"
-{policy}
-[rl]
-iterations = 2
-tasks_per_iteration = 2
-group_size = 2
-noises_per_group = 2
-batch_size = 4
-evaluate_every = 1
-checkpoint_every = 1
-[algorithm]
-name = "nft"
-updates = 1
-[algorithm.sampler]
-num_steps = 2
-"""
-SFT = """
-run = "{run}"
-num_examples = 6
-{policy}
-[sft]
-steps = 4
-batch_size = 2
-log_every = 2
-evaluate_every = 4
-checkpoint_every = 2
-"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    from wan_r1.policies.tiny import TinySpec, build_tiny
-    from wan_r1.tasks import make_task
-
-    return build_tiny(tmp_path_factory.mktemp("model"), TinySpec(**SMALL), [make_task("maze", 0).prompt])
-
-
-def write_recipe(folder, text, model):
-    path = folder / "recipe.toml"
-    path.write_text(text.format(run=folder / "run", policy=POLICY.format(model=model)))
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -198,11 +125,13 @@ def test_sft_trains_on_tasks_and_reports(model, tmp_path, capsys):
     assert "held-out" in run.report.read_text()
 
 
-def test_sft_trains_on_a_folder_of_videos(model, tmp_path):
+def test_sft_trains_on_a_folder_of_videos_and_shows_how_many_there_are(model, tmp_path, capsys):
     videos = tmp_path / "videos"
     assert main(["make", "maze", "--level", "easy", "--num", "3", "--out", str(videos), "--frames", "9"]) == 0
     overrides = ["data.name=videos", f"data.path='{videos}'", "test.num_tasks=0", "sft.evaluate_every=0"]
+    capsys.readouterr()
     assert main(["sft", write_recipe(tmp_path, SFT, model), *overrides]) == 0
+    assert "encoding videos: 3/3 in " in capsys.readouterr().err
     assert not RunFolder(tmp_path / "run").summary.exists()
 
 
@@ -327,6 +256,15 @@ def test_a_folder_of_videos_needs_no_number_of_examples(model, tmp_path):
 
     overrides = ["num_examples=0", "data.name=videos", "data.path=mine"]
     assert load_recipe(write_recipe(tmp_path, SFT, model), SFTRecipe, overrides).num_examples == 0
+
+
+def test_sft_learns_from_training_tasks_unless_the_recipe_says_otherwise(model, tmp_path):
+    from wan_r1.cli.recipe import SFTRecipe, load_recipe
+
+    recipe = write_recipe(tmp_path, SFT, model)
+    assert load_recipe(recipe, SFTRecipe, []).data.settings == {"split": "train"}
+    overrides = ["data.name=tasks", "data.settings.level=tiny"]
+    assert load_recipe(recipe, SFTRecipe, overrides).data.settings == {"split": "train", "level": "tiny"}
 
 
 def test_a_policy_that_is_not_trained_can_be_judged_but_not_on_no_tasks(model, tmp_path, capsys):

@@ -26,6 +26,15 @@ def train(launch, model, run, *arguments):
     assert result.returncode == 0, result.stderr
 
 
+def same_in_both(folders, mode):
+    """The weights and gradients of a run of one process; those of two are the same."""
+    one, two = (load_file(folder / mode / "rank_0.safetensors") for folder in folders)
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-6, msg=name)
+    return one
+
+
 @pytest.fixture(scope="module")
 def two_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An i2v folder whose first expert is needed by some batches only."""
@@ -50,11 +59,19 @@ def adapters(two_experts, tmp_path_factory) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("mode", ["sft", "distance", "nft"])
 def test_sharded_adapters_of_two_experts_learn_what_whole_ones_learn(adapters, mode):
-    one, two = (load_file(folder / mode / "rank_0.safetensors") for folder in adapters)
-    assert one.keys() == two.keys()
+    one = same_in_both(adapters, mode)
     assert any("lora_A" in name for name in one)
-    for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_the_first_of_two_sharded_experts_learns_alone_what_a_whole_one_learns(two_experts, tmp_path):
+    arguments = ["sft", "distance", "nft", "--train", "lora", "--optimizer", "sgd", "--experts", "high_noise"]
+    train(ONE, two_experts, tmp_path / "one", *arguments)
+    train(TWO, two_experts, tmp_path / "two", *arguments, *SHARDED)
+    for mode in ("sft", "distance", "nft"):
+        one = same_in_both((tmp_path / "one", tmp_path / "two"), mode)
+        updates = {name.split("/")[0] for name in one if name.startswith("gradient")}
+        assert updates
+        assert all("transformer_2" not in name for name in one)
 
 
 @pytest.mark.parametrize("expert", ["transformer", "transformer_2"])

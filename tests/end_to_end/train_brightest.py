@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--optimizer", default="adamw")
     parser.add_argument("--sharding", default="none")
     parser.add_argument("--train", default="full")
+    parser.add_argument("--experts", default="both")
     parser.add_argument("--until", type=int, default=10)
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
@@ -140,6 +141,7 @@ def main() -> None:
             width=32,
             max_sequence_length=32,
             train=args.train,
+            train_experts=args.experts,
             sharding=args.sharding,
         )
         GRADIENTS.clear()

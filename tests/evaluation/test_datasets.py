@@ -1,5 +1,7 @@
 """Which files make a level, and which generated video belongs to which level; only names matter here."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,41 @@ def test_a_link_inside_the_dataset_is_fine(tmp_path):
     assert found(tmp_path)[0].problem is None
 
 
+def test_endings_may_be_written_in_capitals(tmp_path):
+    touch(tmp_path, "states/easy_0001.JSON", "images/easy_0001.PNG", "videos/easy_0001.MP4")
+    (level,) = found(tmp_path)
+    assert (level.state.name, level.image.name) == ("easy_0001.JSON", "easy_0001.PNG")
+    assert [path.name for path in level.solutions] == ["easy_0001.MP4"]
+
+
+@pytest.fixture
+def close(monkeypatch):
+    """Makes folders whose path ends so unreadable; permissions themselves do not stop a superuser."""
+
+    def start(name: str) -> None:
+        for function in ("listdir", "scandir"):
+            original = getattr(os, function)
+
+            def refuse(path, original=original):
+                if str(path).endswith(name):
+                    raise PermissionError(errno.EACCES, "Permission denied", str(path))
+                return original(path)
+
+            monkeypatch.setattr(os, function, refuse)
+
+    return start
+
+
+@pytest.mark.parametrize("name", ["1/easy/states", "1/easy/images", "1/easy", "1"])
+def test_a_folder_that_cannot_be_read_is_a_problem_and_the_rest_is_found(tmp_path, close, name):
+    touch(tmp_path, *level_files("1/easy/", "easy_0001"), *level_files("2/easy/", "easy_0002"))
+    close(name)
+    levels, problems = find_levels(tmp_path)
+    assert [level.name for level in levels] == ["2/easy/easy_0002"]
+    assert [(problem.kind, problem.path) for problem in problems] == [("dataset", tmp_path / name)]
+    assert f"{name}: cannot be read (Permission denied)" in problems[0].text
+
+
 @pytest.mark.parametrize("name", ["nothing", "file"])
 def test_a_dataset_that_is_none_is_refused(tmp_path, name):
     touch(tmp_path, "file", "empty/a.txt")
@@ -155,6 +192,14 @@ def test_two_videos_that_would_be_the_same_sample_are_not_mixed(two_skins, tmp_p
     samples, problems = find_samples(root, two_skins)
     assert [sample.label for sample in samples["maze/1/easy/easy_0001"]] == [""]
     assert "another video is this sample" in problems[0].text
+
+
+def test_a_folder_of_videos_that_cannot_be_read_is_a_problem(two_skins, tmp_path, close):
+    root = touch(tmp_path / "out", "1/easy/easy_0001.mp4", "closed/2/easy/easy_0001.mp4")
+    close("closed")
+    samples, problems = find_samples(root, two_skins)
+    assert [len(each) for each in samples.values()] == [1, 0, 0, 0]
+    assert [(problem.kind, problem.path) for problem in problems] == [("unmatched", root / "closed")]
 
 
 def test_names_that_are_not_utf_8_can_be_shown():

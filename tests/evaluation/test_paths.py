@@ -101,6 +101,37 @@ def test_true_poses_of_another_length_are_a_failure_of_that_video_only(root):
     assert "8 true poses for a video of 9 frames" in found.results[0].failure
 
 
+@pytest.mark.parametrize("suffix", [".MP4", ".mkv"])
+def test_videos_of_every_usual_ending_are_judged(root, suffix):
+    for video in sorted((root / "wm_videos" / "gt_videos").glob("*.mp4")):
+        video.rename(video.with_suffix(suffix))
+    (row,) = evaluate_paths(root, root, OracleDecoder()).rows()
+    assert (row.num_videos, row.num_failed) == (3, 0)
+
+
+def test_a_folder_without_videos_is_a_line_and_no_model(root):
+    (root / "wm_videos" / "other").mkdir()
+    (root / "wm_videos" / "other" / "tiny_0001.gif").touch()
+    found = evaluate_paths(root, root, OracleDecoder())
+    assert [row.model for row in found.rows()] == ["gt_videos"]
+    (problem,) = found.problems
+    assert "wm_videos/other: no video in it (.mp4, " in problem
+
+
+def test_links_that_lead_out_of_the_data_set_are_problems(root, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    whole, part, inner = list_segments(root)
+    whole.rename(outside / whole.name)
+    whole.symlink_to(outside / whole.name)
+    for folder, place in ((part, outside), (inner, root)):
+        caption = folder / f"{folder.name}_caption.txt"
+        caption.rename(place / caption.name)
+        caption.symlink_to(place / caption.name)
+    found = evaluate_paths(root, root, OracleDecoder())
+    assert [result.segment for result in found.results] == [inner.name]
+    assert ["leads out of the data set" in problem for problem in found.problems[:2]] == [True, True]
+
+
 def test_a_model_may_have_any_name(root, tmp_path):
     odd = root / "wm_videos" / os.fsdecode(b"a$\\q$_\xff")
     (root / "wm_videos" / "gt_videos").rename(odd)

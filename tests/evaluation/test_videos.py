@@ -221,10 +221,11 @@ def test_a_missing_sample_is_a_failure_however_samples_are_named(dataset, tmp_pa
 def test_several_solutions_of_one_level_are_all_evaluated_and_the_best_is_the_reference(dataset):
     videos = dataset / FOLDER / "videos"
     (videos / "easy_0001.mp4").rename(videos / "easy_0001_1.mp4")
-    write_video(videos / "easy_0001_0.mp4", read_video(videos / "easy_0001_1.mp4")[:8])
+    direct = read_video(videos / "easy_0001_1.mp4")
+    write_video(videos / "easy_0001_0.mp4", np.concatenate([direct[:8], direct[7::-1], direct]))
     result = suite(dataset, dataset)
     first = result.levels[0]
-    assert [(video.sample.label, video.numbers.success) for video in first.videos] == [("_0", False), ("_1", True)]
+    assert [(video.sample.label, video.numbers.exact) for video in first.videos] == [("_0", True), ("_1", True)]
     assert [video.numbers.best_reference for video in first.videos] == [0, 1]
     assert [level.failed for level in result.levels] == [(), (), ()]
 
@@ -255,6 +256,8 @@ def test_a_state_without_a_map_takes_the_way_of_its_solution_video(dataset):
     edit(lambda values: values.pop("grid"))(dataset / FOLDER)
     with_map, without = evaluate_one(dataset, 1), evaluate_one(dataset, 0)
     (video,) = without.videos
+    assert (without.judged, with_map.judged) == (False, True)
+    assert "easy_0001.json: no map in this state" in without.notes[0]
     assert (without.game, video.numbers.success, video.numbers.exact, video.score) == ("maze", True, True, None)
     assert with_map.videos[0].score is not None
 
@@ -279,6 +282,44 @@ def test_without_a_solution_video_the_solver_is_the_reference_and_a_line_says_so
     assert len(result.notes) == 1
     assert "easy_0001.mp4" in result.notes[0]
     assert "is the reference" in result.notes[0]
+
+
+@pytest.mark.parametrize("family", ["maze", "sokoban"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda v: v[:1], lambda v: v[:1].repeat(17, 0), lambda v: v[:3], np.zeros_like],
+    ids=["one frame", "still", "cut off", "black"],
+)
+def test_a_solution_video_that_reaches_no_goal_is_no_reference_and_a_line_says_so(tmp_path, family, damage):
+    (task,) = make_tasks(family, 3, 1, level="tiny")
+    write_level(tmp_path / "data", "easy_0001", task)
+    path = tmp_path / "data/videos/easy_0001.mp4"
+    shutil.copytree(path.parent, tmp_path / "out")
+    write_video(path, damage(read_video(path)))
+    (level,) = suite(tmp_path / "data", tmp_path / "out").levels
+    assert level.videos[0].numbers.exact
+    (note,) = level.notes
+    assert f"{path}: nothing reaches the goal in this solution video" in note
+    assert "is the reference" in note
+
+
+def test_a_generated_video_of_one_frame_is_a_failure_that_is_listed(dataset, tmp_path):
+    shutil.copytree(dataset / FOLDER / "videos", tmp_path / "out")
+    write_video(tmp_path / "out/easy_0001.mp4", read_video(tmp_path / "out/easy_0001.mp4")[:1])
+    result = suite(dataset, tmp_path / "out")
+    assert result.levels[0].failed == ("",)
+    assert "easy_0001.mp4: one frame; a way needs at least 2" in result.levels[0].problems[0].text
+    row = group_rows(result)[-1]
+    assert (row["errors"], row["sd"]["n"], row["mf"]["n"]) == (1, 2, 2)
+
+
+def test_a_dataset_of_which_no_level_can_be_found_is_what_the_message_names(tmp_path):
+    for name in ("a", "b"):
+        write_image(tmp_path / f"data/{name}/images/easy_0001.png", np.zeros((8, 8, 3), np.uint8))
+        (tmp_path / f"data/{name}/videos").mkdir()
+    write_video(tmp_path / "out/easy_0001.mp4", np.zeros((5, 8, 8, 3), np.uint8))
+    with pytest.raises(DatasetError, match=r"no level can be read; the first problem: .*a/images.*and 1 more problems"):
+        suite(tmp_path / "data", tmp_path / "out")
 
 
 def test_tracks_of_solution_videos_are_kept_and_read_again(dataset, tmp_path):

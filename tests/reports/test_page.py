@@ -132,6 +132,36 @@ def test_a_summary_of_another_form_is_an_error_of_ours(tmp_path, summary):
         render_page([run])
 
 
+SIDE = {"em": 0.5, "n": 8}
+DAMAGES = {
+    "no step": ("metrics.jsonl", b'{"loss": 1}\n', r"metrics\.jsonl:1: expected an object with a number as step"),
+    "line is a number": ("metrics.jsonl", b'{"step": 1}\n3\n', r"metrics\.jsonl:2: expected an object"),
+    "recipe not UTF-8": ("recipe.toml", b"\xff", r"recipe\.toml: cannot be read as UTF-8"),
+    "provenance is a list": ("provenance.json", b"[]", r"provenance\.json: expected an object; got \[\]"),
+    "command is a number": ("provenance.json", b'{"command": 3}', r"provenance\.json: command: expected a list"),
+    "empty difference": (
+        "summary.json",
+        {"sft": SIDE, "rl": SIDE, "difference": {}},
+        r"summary\.json: difference\.failures_removed: expected a number; got None",
+    ),
+    "no headline": ("summary.json", {"sft": {"n": 3}}, r"summary\.json: sft\.value: expected a number; got None"),
+    "no count": ("summary.json", {"sft": {"em": 0.5}}, r"summary\.json: sft\.n: expected a number"),
+    "side is a list": ("summary.json", {"sft": SIDE, "rl": []}, r"summary\.json: rl: expected an object; got \[\]"),
+    "half an interval": ("summary.json", {"sft": {**SIDE, "em_ci95": [0.1]}}, r"sft\.em_ci95: expected two numbers"),
+    "pass@k": ("summary.json", {"sft": {**SIDE, "pass_at_k": {"one": 1}}}, r"sft\.pass_at_k: expected an object"),
+    "seconds": ("summary.json", {"seconds": "long"}, r"summary\.json: seconds: expected a number; got 'long'"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), list(DAMAGES.values()), ids=list(DAMAGES))
+def test_a_damaged_run_folder_is_an_error_of_ours_with_file_and_key(tmp_path, name, content, message):
+    run = RunFolder(tmp_path)
+    run.start("")
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    with pytest.raises(CheckpointError, match=message):
+        render_page([run])
+
+
 def test_wilson_interval_of_a_known_case(tmp_path):
     run = RunFolder(tmp_path)
     write_json(run.summary, {"sft": {"em": 0.5, "n": 100}})

@@ -13,7 +13,7 @@ from wan_r1.tasks.skins import SKINS
 
 
 def test_the_zoo_has_each_false_motion_each_false_stage_and_their_pairs() -> None:
-    names = [example.name for example in zoo(make_task("maze", seed=3), 17)]
+    names = [example.name for example in zoo(make_task("maze", seed=5), 17)]
     assert len(names) == len(set(names))
     assert {"exact", "dark8", "noise12", "waits", "prefix25", "prefix50", "prefix75"} <= set(names)
     false = [name for name in MOTIONS if name != "exact"] + [name for name in STAGES if name != "plain"]

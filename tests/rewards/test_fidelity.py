@@ -10,7 +10,7 @@ from wan_r1.rewards import TrajectoryReward
 from wan_r1.rewards.cheats import zoo
 from wan_r1.rewards.fidelity import FidelityCheck
 from wan_r1.rewards.patches import cut, paint
-from wan_r1.tasks import family_of, make_task
+from wan_r1.tasks import family_of, make_task, make_tasks
 from wan_r1.trackers.scene import without_objects
 from wan_r1.types import Box, Task
 
@@ -52,10 +52,35 @@ def test_one_wall_that_is_gone_for_two_frames_is_none():
     assert score.value > 0.95
 
 
+def test_a_wall_that_is_gone_for_three_frames_is_a_changed_scene():
+    task = make_task("maze", seed=3, level="tiny", size=160)
+    (violation,) = TrajectoryReward()(task, without_wall(task, slice(5, 8))).verdict.violations
+    assert (violation.kind, violation.frame) == ("scene_changed", 5)
+
+
+def test_walls_that_blink_in_turns_are_a_changed_scene():
+    task = make_task("maze", seed=3, level="tiny", size=160)
+    video = np.array(family_of(task).render(task, task.solution, FRAMES, 160))
+    walls = [(r, c) for r, c in np.argwhere(task.state.grid == 1) if 0 < r < 9 and 0 < c < 9]
+    ground = cut(without_objects(task), task.objects["agent"])
+    for number, frame in enumerate(video[1:]):
+        row, col = walls[number // 2 % len(walls)]
+        paint(frame, Box(x=col / 10, y=row / 10, width=0.1, height=0.1), ground)
+    assert [each.kind for each in TrajectoryReward()(task, video).verdict.violations] == ["scene_changed"]
+
+
 def test_a_wall_that_is_gone_from_the_middle_on_is_one_from_there():
     task = make_task("maze", seed=3, level="tiny", size=160)
     (violation,) = TrajectoryReward()(task, without_wall(task, slice(6, None))).verdict.violations
     assert violation.frame == 6
+
+
+@pytest.mark.parametrize("family", ["maze", "trapfield", "sokoban", "maze3d", "irregular_maze"])
+@pytest.mark.parametrize("name", ["exact", "noise12", "blur"])
+def test_no_honest_video_has_a_changed_scene(family: str, name: str):
+    for task in make_tasks(family, seed=60, num=2, level="tiny"):
+        (example,) = (each for each in zoo(task, FRAMES, pairs=False) if each.name == name)
+        assert not TrajectoryReward()(task, example.video).verdict.violations
 
 
 def test_what_lies_below_the_first_place_of_an_object_is_not_judged():

@@ -56,6 +56,33 @@ def test_a_reward_that_raises_stops_the_run_with_its_own_error() -> None:
         score_all(Failing(), TASKS, VIDEOS)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """A reward that gives the number alone."""
+
+    def __call__(self, task: Task, video: np.ndarray) -> float:
+        return 0.5
+
+
+class Few(Plain):
+    """A reward that forgets all videos but the first."""
+
+    def score_many(self, tasks: list[Task], videos: list[np.ndarray]) -> list[Score]:
+        return [Score(value=0.5, parts={})]
+
+
+@pytest.mark.parametrize(
+    ("reward", "message"),
+    [
+        (Plain(), r"reward Plain: returned 0\.5 for a video; return wan_r1\.types\.Score"),
+        (Few(), "reward Few: score_many returned 1 scores for 4 videos"),
+    ],
+)
+def test_a_reward_that_returns_no_score_for_each_video_is_named(reward: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        score_all(reward, TASKS, VIDEOS)
+
+
 def test_an_error_in_a_worker_is_the_original_one() -> None:
     with ScorePool(TrajectoryReward(), workers=1) as pool, pytest.raises(AttributeError):
         pool.submit([None, None], VIDEOS[:2]).result()  # type: ignore[list-item]

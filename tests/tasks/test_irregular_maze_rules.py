@@ -83,7 +83,7 @@ def test_a_way_that_is_longer_by_less_than_one_per_cent_is_optimal(bend: float, 
     assert _judge([*OVER, OVER[-1]], task=task).optimal
 
 
-@pytest.mark.parametrize("step", [0.1, 0.35, 0.7, 2.0, 4.0])
+@pytest.mark.parametrize("step", [0.1, 0.35, 0.7, 2.0, 2.5])
 def test_a_slow_or_fast_but_steady_walk_is_solved_and_optimal(step: float) -> None:
     way = _along((3, 3), (9, 3), (9, 9), (15, 9), step=step)
     rest = [way[-1]] * (20 - len(way))
@@ -166,6 +166,14 @@ def test_a_jump_across_to_a_road_close_by_is_a_teleport(before: Place, after: Pl
 
 def test_a_jump_along_the_road_is_a_teleport_in_a_slow_video() -> None:
     assert _kinds(_judge(OVER[:7] + OVER[12:] + [OVER[-1]] * 6)) == [("teleport", 7)]
+
+
+@pytest.mark.parametrize("unseen", [0, 2])
+def test_a_hop_over_the_ground_at_a_turn_is_no_way_along_the_road(unseen: int) -> None:
+    before, after = _along((3, 3), (8, 3)), _along((9, 5), (9, 9), (15, 9))
+    steady = _judge([*before, *_along((8, 3), (9, 3), (9, 5))[1:], *after[1:]])
+    assert steady.solved
+    assert not _judge([*before[::2], (8, 3), *[None] * unseen, *after[::2], *after[-1:] * 8]).solved
 
 
 def test_a_video_that_does_not_begin_at_the_start_is_a_teleport() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from wan_r1.tasks import family_of
+from wan_r1.tasks import family_of, make_task
 from wan_r1.tasks.maze3d import Ladder, Maze3DFamily, Maze3DState
-from wan_r1.tasks.maze3d.view import project, standing
+from wan_r1.tasks.maze3d.view import project, standing, step_length
 from wan_r1.types import Task, Track, Verdict
 
 GRID = (5, 5, 4)
@@ -42,7 +42,11 @@ CROSSING = _task(
 def _judge(places, task: Task = TASK, copies: Sequence[int] | None = None) -> Verdict:
     """The verdict on a ball at these places (x, y, z), None where it is not seen."""
     where = np.asarray([(np.nan,) * 3 if place is None else place for place in places], dtype=float)
-    points = project(GRID, standing(where))
+    return _judge_points(project(GRID, standing(where)), task, copies)
+
+
+def _judge_points(points, task: Task, copies: Sequence[int] | None = None) -> Verdict:
+    """The verdict on a ball at points [T, 2] of the picture, nan where it is not seen."""
     seen = np.isfinite(points[:, 0])
     track = Track(
         objects=("agent",),
@@ -174,6 +178,20 @@ def test_an_agent_that_moves_far_while_unseen_breaks_a_rule() -> None:
     verdict = _judge([*WAY[:4], None, *WAY[9:], WAY[-1], WAY[-1]])
     assert [violation.frame for violation in verdict.violations] == [4, 5]  # lost on the way, and then too far
     assert verdict.progress == pytest.approx(3 / 9)
+
+
+@pytest.mark.parametrize("seed", [40, 41, 45, 47, 48, 49, 50])
+@pytest.mark.parametrize(("pace", "unseen"), [(1, 2), (2, 0)])
+def test_a_flight_to_a_place_near_in_the_picture_is_no_way_along_the_road(seed: int, pace: int, unseen: int) -> None:
+    task = make_task("maze3d", seed=seed, level="tiny")
+    unit, way = step_length(task.state.grid_size), task.solution.points
+    shown = np.linalg.norm(way[:, None] - way[None], axis=2) / unit
+    skipped = np.arange(len(way))[None] - np.arange(len(way))[:, None]
+    start, end = np.unravel_index(np.where(shown < 2, skipped - shown, 0).argmax(), skipped.shape)
+    assert skipped[start, end] - shown[start, end] > 2.3
+    before = way[start::-pace][::-1]
+    points = np.concatenate([way[:1], before, np.full((unseen, 2), np.nan), way[end::pace], way[-1:].repeat(6, axis=0)])
+    assert not _judge_points(points, task).solved
 
 
 def test_a_ball_that_is_not_seen_in_the_last_frame_has_not_stayed() -> None:

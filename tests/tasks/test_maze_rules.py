@@ -148,6 +148,19 @@ def test_a_fast_but_steady_video_is_legal_up_to_4_cells_per_frame() -> None:
     assert not _judge(WAY[::6] + [WAY[-1]] * 18).solved
 
 
+def test_a_fast_video_may_not_hop_over_the_wall_of_a_turn() -> None:
+    assert _judge([*WAY[::3], *WAY[-1:] * 16]).solved
+    before, after = WAY[5], WAY[9]
+    assert (before, after) == ((3, 2), (5, 2))
+    hop = _judge([WAY[0], WAY[2], before, after, *WAY[12::3], *WAY[-1:] * 16])
+    assert _kinds(hop) == [("through_wall", 3)]
+
+
+@pytest.mark.parametrize("num_frames", [2, 3, 4])
+def test_a_video_of_few_frames_is_no_quick_walk(num_frames: int) -> None:
+    assert not _judge([WAY[round(index)] for index in np.linspace(0, len(WAY) - 1, num_frames)]).solved
+
+
 def test_a_few_hops_between_rests_have_no_pace() -> None:
     hops = [0] * 6 + [3] * 6 + [6] * 6 + [9] * 6
     assert _kinds(_judge([WAY[step] for step in hops])) == [("teleport", 6)]

@@ -82,6 +82,7 @@ def _broken(path: Path, keys: tuple[str | int, ...], value: object) -> None:
         (("entities", "boxes"), 3, r"entities\.boxes: expected a list"),
         (("entities", "boxes"), [], r"entities\.boxes: at \[\], but grid.data has"),
         (("entities", "boxes", 1, "grid_pos"), None, r"entities\.boxes\[1\]\.grid_pos: missing"),
+        (("entities", "boxes", 1, "bbox", "x"), 0, r"boxes\[1\]\.bbox: expected about \[.*, which is the cell \("),
         (("entities", "boxes", 0, "grid_pos", "row"), "1", r"boxes\[0\]\.grid_pos\.row: expected a whole number"),
         (("entities", "player", "grid_pos", "row"), 7, r"entities\.player: at .* but grid.data has"),
         (("entities", "goal", "grid_pos"), {"row": 1, "col": 0}, r"entities\.goal: at \(1, 0\)"),

@@ -94,6 +94,18 @@ def test_an_empty_folder_says_what_belongs_there(tmp_path):
         list_videos(tmp_path)
 
 
+def test_folders_that_notebooks_and_archives_leave_are_no_segments_and_no_models(root):
+    names = [folder.name for folder in list_segments(root)]
+    for folder in ("Benchmark", "wm_videos"):
+        for name in (".ipynb_checkpoints", "__MACOSX"):
+            (root / folder / name).mkdir()
+    (root / "wm_videos/__MACOSX/a.mp4").touch()
+    (root / "wm_videos/gt_videos/._a.mp4").touch()
+    assert [folder.name for folder in list_segments(root)] == names
+    assert list(list_videos(root)) == ["gt_videos"]
+    assert list(list_videos(root)["gt_videos"]) == names
+
+
 def test_only_rooms_can_be_written(tmp_path):
     with pytest.raises(DatasetError, match="maze"):
         write_segment(tmp_path, "a", make_task("maze", seed=1), 9)

@@ -90,6 +90,21 @@ def _broken(tmp_path: Path, keys: tuple[str, ...], value: object) -> Path:
         (("entities", "player", "grid_pos", "row"), 99, "a cell inside the grid of 7 x 7"),
         (("entities", "player", "grid_pos", "row"), 0, "is a wall"),
         (("entities", "player", "bbox", "x"), None, r"entities\.player\.bbox\.x: missing"),
+        (
+            ("entities", "goal", "grid_pos", "col"),
+            5,
+            r"entities\.goal\.grid_pos: \(5, 5\) has code 0 in grid\.data; expected 3, which stands at \[\(5, 3\)\]",
+        ),
+        (
+            ("entities", "player", "grid_pos", "col"),
+            2,
+            r"entities\.player\.grid_pos: \(3, 2\) has code 0 in grid\.data",
+        ),
+        (
+            ("entities", "goal", "bbox", "x"),
+            0,
+            r"entities\.goal\.bbox: expected about \[90, 150, 30, 30\], which is the cell \(5, 3\) of its grid_pos",
+        ),
         (("render",), None, "render: missing"),
         (("render", "image_width"), 2.5, r"render\.image_width: expected a whole number"),
         (("metadata",), 3, "metadata: expected an object"),

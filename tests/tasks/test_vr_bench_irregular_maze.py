@@ -129,7 +129,6 @@ def _broken(tmp_path: Path, keys: tuple[str | int, ...], value: object) -> Path:
         (("metadata", "end_point"), [746.97, 490.3], "no way from start_point to end_point"),
         (("render", "image_width"), 900, "expected a square"),
         (("entities", "player", "bbox", "x"), 1000, "a box inside the picture of 1024 x 1024 px"),
-        (("entities", "player", "bbox", "x"), 100, "shows only road at the player's place"),
     ],
 )
 def test_a_broken_state_names_file_key_and_what_was_expected(tmp_path, keys, value, message) -> None:
@@ -143,3 +142,18 @@ def test_a_first_picture_that_is_no_square_is_refused(tmp_path) -> None:
     write_image(tmp_path / "wide.png", np.zeros((100, 200, 3), np.uint8))
     with pytest.raises(DatasetError, match="200 x 100 px; expected a square"):
         read_state(EASY, tmp_path / "wide.png")
+
+
+def test_a_picture_without_the_player_is_refused(tmp_path) -> None:
+    write_image(tmp_path / "white.png", np.full((1024, 1024, 3), 255, np.uint8))
+    with pytest.raises(DatasetError, match="shows only road at the player's place"):
+        read_state(EASY, tmp_path / "white.png")
+
+
+@pytest.mark.parametrize(("name", "key"), [("player", "start_point"), ("goal", "end_point")])
+def test_a_bbox_far_from_its_end_of_the_way_is_refused(tmp_path, name, key) -> None:
+    state = json.loads(EASY.read_text())
+    state["entities"][name]["bbox"]["x"] -= 100
+    (tmp_path / "s.json").write_text(json.dumps(state))
+    with pytest.raises(DatasetError, match=rf"entities\.{name}\.bbox: expected about \[.* around metadata\.{key}"):
+        read_state(tmp_path / "s.json", image_path_of(EASY))

@@ -116,14 +116,15 @@ def test_the_agent_keeps_the_whole_pixels_from_which_the_trackers_of_vr_bench_st
 
 
 @pytest.mark.parametrize("size", [48, 150, 740])
-def test_a_bbox_in_whole_pixels_is_near_enough_and_one_elsewhere_is_refused(tmp_path, size) -> None:
+@pytest.mark.parametrize(("name", "key"), [("player", "start_pos"), ("goal", "goal_pos")])
+def test_a_bbox_in_whole_pixels_is_near_enough_and_one_elsewhere_is_refused(tmp_path, size, name, key) -> None:
     task = make_task("maze3d", seed=4, level="easy", size=size)
     path = tmp_path / "states" / "easy_0001.json"
     write_state(path, task)
     write_image(tmp_path / "images" / "easy_0001.png", task.first_frame)
     read_state(path)
     state = json.loads(path.read_text())
-    state["entities"]["player"]["bbox"]["x"] += size // 5
+    state["entities"][name]["bbox"]["x"] += size // 5
     path.write_text(json.dumps(state))
-    with pytest.raises(DatasetError, match=r"entities\.player\.bbox: expected about \[.*start_pos"):
+    with pytest.raises(DatasetError, match=rf"entities\.{name}\.bbox: expected about \[.*{key}"):
         read_state(path)

@@ -94,6 +94,13 @@ def test_a_box_is_truncated_in_a_video_of_another_size() -> None:
     assert pixel_trajectory(track, "agent", task.objects["agent"], 512, 512).tolist() == [[145.5, 145.5]]
 
 
+@pytest.mark.parametrize("name", ["ncc", "csrt", "optical_flow"])
+def test_a_video_too_small_to_show_the_object_is_refused_by_every_tracker_that_follows(name: str) -> None:
+    """A box of 20 of 200 px has 1 px of 19."""
+    with pytest.raises(TrackingError, match="19 x 19 px: agent has 1 x 1 px there, too few to be tracked"):
+        TRACKERS[name]()(np.zeros((2, 19, 19, 3), dtype=np.uint8), square_task())
+
+
 def test_gaps_repeat_the_point_before_and_a_first_gap_takes_the_start() -> None:
     gap = [np.nan, np.nan]
     points = np.array([gap, gap, [3, 4], gap, [5, 6]], dtype=np.float32)

@@ -72,7 +72,7 @@ def test_one_agent_is_one_copy_and_an_agent_left_behind_makes_two() -> None:
     assert (copies[apart] == 2).all()
 
 
-@pytest.mark.parametrize("opacity", [0.5, 0.6, 0.7])
+@pytest.mark.parametrize("opacity", [0.4, 0.5, 0.6, 0.7])
 def test_a_faint_agent_that_stays_is_a_copy_and_one_of_four_frames_a_ghost(opacity: float) -> None:
     task, points, _ = _scene("tiny", "plain", 80, 17)
     agent = sprites(task.state, 80)["agent"]

@@ -153,6 +153,34 @@ def test_nft_leaves_the_weights_and_the_behaviour_as_they_are(policy, maze_sourc
         assert torch.equal(behaviour[name], before[name] + 1)
 
 
+def test_nft_learns_at_the_noise_levels_of_its_sampler(policy, maze_source, brightness):
+    batch = make_batch(policy, maze_source, brightness, ODE, [1.0, -1.0])
+
+    def loss(**shift):
+        algorithm = NFT(sampler=replace(ODE, **shift))
+        return algorithm.backward(policy, batch, behaviour_of(policy), 2, generators(batch)).loss
+
+    assert loss() == loss(shift=policy.shift)
+    assert loss(shift=2 * policy.shift) != loss()
+
+
+def test_the_distance_that_nft_logs_leaves_out_the_given_frame(policy, maze_source, brightness):
+    batch = make_batch(policy, maze_source, brightness, ODE, [1.0, -1.0])
+    predict, calls = policy.velocity, []
+
+    def moved(latents, sigmas, condition, **options):
+        # The first call is the model that draws, the second the one in training.
+        calls.append(len(calls))
+        frames = torch.zeros(latents.shape[2])
+        frames[0] = 100.0 * calls[-1]
+        return predict(latents, sigmas, condition, **options) + frames.view(1, 1, -1, 1, 1)
+
+    policy.velocity = moved
+    found = NFT(sampler=ODE).backward(policy, batch, behaviour_of(policy), 2, generators(batch))
+    assert calls == [0, 1]
+    assert found.sums["velocity_moved"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_nft_can_stay_near_the_reference(load_tiny, maze_source, brightness):
     policy = load_tiny(train="lora")
     batch = make_batch(policy, maze_source, brightness, ODE, [0.0, 0.0])

@@ -48,6 +48,11 @@ def test_impossible_chances_of_wrong_turns_are_refused(chance):
         Demonstrations(wrong_turns=chance)
 
 
+def test_a_chance_of_wrong_turns_for_a_family_that_is_not_shown_is_refused():
+    with pytest.raises(ConfigError, match="wrong_turns names trapfeild, but the tasks are of maze, trapfield; name"):
+        Demonstrations(family=("maze", "trapfield", "maze"), wrong_turns={"maze": 0.5, "trapfeild": 0.5})
+
+
 def test_solver_videos_begin_with_the_first_frame_of_their_task():
     tasks = TaskSource(settings={"level": "tiny", "size": 32}).tasks(0, 2)
     videos = solver_videos(tasks, 5, 32)
@@ -60,7 +65,7 @@ def test_a_cache_hit_gives_the_same_tensors_without_encoding(load_tiny, maze_sou
     policy, first, second = load_tiny(), Progress(), Progress()
     made = encode_examples(policy, maze_source, 5, tmp_path, first, batch_size=2)
     read = encode_examples(policy, maze_source, 5, tmp_path, second, batch_size=2)
-    assert first.calls == [("encoding videos", done, 5) for done in (2, 4, 5)]
+    assert first.calls == [("encoding videos", done, 5) for done in (0, 2, 4, 5)]
     assert second.calls == []
     assert len(made) == len(read) == 5
     for name in ("latents", "first_latents", "image_tokens", "prompt_index"):

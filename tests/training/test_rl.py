@@ -1,40 +1,24 @@
 """The reinforcement-learning loop on a very small random model whose reward is how bright its videos are."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rl_runs import CPS, ODE, SETTINGS, numbers_of, weights_of
 
 from wan_r1.distributed import World
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.evaluation.evaluate import evaluate_policy
-from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.rewards import ScorePool
-from wan_r1.runs import RunFolder
 from wan_r1.training.algorithms import ALGORITHMS, GRPO, NFT
 from wan_r1.training.buffer import BufferSettings
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings
 from wan_r1.training.rl import RLSettings, RLTrainer
 from wan_r1.types import Score
-
-ODE = SamplerSettings(num_steps=4, kernel="ode", noise_level=0.0, sde_steps=())
-CPS = SamplerSettings(num_steps=4)
-SAMPLERS = {"grpo": CPS, "nft": ODE}
-SETTINGS = RLSettings(
-    iterations=6,
-    tasks_per_iteration=2,
-    group_size=4,
-    noises_per_group=4,
-    batch_size=4,
-    evaluate_every=0,
-    checkpoint_every=3,
-)
 
 
 @dataclass(frozen=True)
@@ -43,41 +27,6 @@ class SameReward:
 
     def __call__(self, task, video):
         return Score(value=0.5, parts={})
-
-
-@pytest.fixture
-def trainer(load_tiny: Callable[..., WanPolicy], maze_source: TaskSource, brightness: object, tmp_path: Path):
-    """(algorithm name, **changes) -> a trainer with its own policy; `run` names its folder."""
-
-    def make(name: str, run: str = "run", **changes: object) -> RLTrainer:
-        run_folder = RunFolder(tmp_path / run)
-        run_folder.path.mkdir(exist_ok=True)
-        fields: dict[str, object] = {
-            "policy": load_tiny(),
-            "tasks": maze_source,
-            "scorer": ScorePool(brightness, 0),
-            "algorithm": ALGORITHMS[name](sampler=SAMPLERS[name]),
-            "settings": SETTINGS,
-            "optimizer": OptimizerSettings(learning_rate=1e-3),
-            "run": run_folder,
-            "world": World(),
-            "evaluate": lambda policy: {},
-            "report": lambda step, total, numbers: None,
-            **changes,
-        }
-        return RLTrainer(**fields)
-
-    return make
-
-
-def numbers_of(run: RunFolder) -> list[dict[str, float]]:
-    """The lines of metrics.jsonl without the seconds."""
-    lines = run.read_metrics()
-    return [{name: value for name, value in line.items() if not name.startswith("seconds")} for line in lines]
-
-
-def weights_of(trainer: RLTrainer) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in trainer.policy.trainable_parameters().items()}
 
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
@@ -163,46 +112,6 @@ def test_a_group_without_spread_leaves_the_gradient_of_the_others(trainer, brigh
     assert line["rollout/groups_kept"] == 0.5
     assert line["update_0/gradient_norm"] > 0
     assert any(not torch.equal(before[key], value) for key, value in weights_of(made).items())
-
-
-@dataclass(frozen=True)
-class PartsReward:
-    """Half of a gated brightness, and a part that never differs."""
-
-    gate: float = 0.5
-
-    def __call__(self, task, video):
-        brightness = float(video[1:].mean()) / 255
-        return Score(value=0.25, parts={"bright": brightness, "same": 1.0, "gate": self.gate})
-
-
-def test_parts_with_weights_teach_where_the_value_is_always_the_same(trainer):
-    settings = replace(SETTINGS, iterations=1)
-    scorer = ScorePool(PartsReward(), 0)
-    cases = {"value": ({}, 0.0), "parts": ({"bright": 1.0, "same": 2.0}, 1.0), "same": ({"same": 1.0}, 0.0)}
-    for name, (weights, taught) in cases.items():
-        run = trainer("nft", name, scorer=scorer, settings=replace(settings, part_weights=weights))
-        run.train()
-        assert numbers_of(run.run)[0]["rollout/groups_kept"] == taught
-
-
-def test_a_closed_gate_leaves_nothing_of_a_part(trainer):
-    settings = replace(SETTINGS, iterations=1, part_weights={"bright": 1.0})
-    run = trainer("nft", scorer=ScorePool(PartsReward(gate=0.0), 0), settings=settings)
-    run.train()
-    assert numbers_of(run.run)[0]["rollout/groups_kept"] == 0
-
-
-def test_a_part_that_the_reward_does_not_have_is_named(trainer):
-    settings = replace(SETTINGS, part_weights={"progres": 1.0})
-    with pytest.raises(ConfigError, match="no part 'progres'; it has bright"):
-        trainer("nft", scorer=ScorePool(PartsReward(), 0), settings=settings).train()
-
-
-@pytest.mark.parametrize("weights", [{"progress": -1.0}, {"progress": 0.0}, {"progress": float("nan")}])
-def test_wrong_part_weights_are_refused(weights):
-    with pytest.raises(ConfigError, match="part_weights"):
-        replace(SETTINGS, part_weights=weights)
 
 
 def test_shuffled_rewards_keep_their_mean_and_change_the_training(trainer):
@@ -363,6 +272,8 @@ def test_an_adapter_trains_and_the_rest_stays(trainer, load_tiny):
         ({"batch_size": 0}, "batch_size"),
         ({"checkpoint_every": 0}, "checkpoint_every"),
         ({"noises_per_group": 5, "group_size": 12}, "noises_per_group"),
+        ({"tries_per_task": -3}, "tries_per_task = -3"),
+        ({"evaluate_every": -1}, "evaluate_every = -1 must be at least 0"),
         ({"ema_decay": -0.1}, "ema_decay = -0.1 must be in"),
         ({"ema_decay": 1.0}, "ema_decay = 1.0 must be in"),
     ],

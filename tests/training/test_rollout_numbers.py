@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wan_r1.training.rollout_numbers import rollout_numbers
+from wan_r1.training.rollout_numbers import mean_numbers, rollout_numbers
 from wan_r1.types import Score, Verdict
 
 REWARDS = np.array([[0.1, 0.3, 0.1, 0.3], [0.5, 0.5, 0.5, 0.5]])
@@ -41,3 +41,13 @@ def test_a_reward_without_verdict_and_route_leaves_these_numbers_out():
     plain = [Score(value=value, parts={}) for value in REWARDS.ravel().tolist()]
     found = rollout_numbers(plain, REWARDS, KEPT)
     assert set(found) == {"reward/mean", "reward/spread", "rollout/em", "rollout/sr", "rollout/groups_kept"}
+
+
+def test_a_part_that_some_videos_lack_is_averaged_over_the_others():
+    odd = [Score(value=0.5, parts={"all": 1.0} | ({"some": 0.2 * video} if video % 2 else {})) for video in range(4)]
+    found = rollout_numbers(odd, np.full((1, 4), 0.5), np.ones(4, bool))
+    assert (found["part/all"], found["part/some"]) == (1.0, pytest.approx(0.4))
+
+
+def test_a_number_that_some_processes_lack_is_averaged_over_the_others():
+    assert mean_numbers([{"a": 1.0}, {"a": 2.0, "b": 5.0}]) == {"a": 1.5, "b": 5.0}

@@ -238,6 +238,11 @@ def test_a_part_of_no_examples_is_refused():
         SFTSettings(micro_batch_size=0)
 
 
+def test_evaluations_every_minus_one_steps_are_refused():
+    with pytest.raises(ConfigError, match="evaluate_every = -1 at least 0"):
+        SFTSettings(evaluate_every=-1)
+
+
 def test_the_best_weights_of_a_reward_without_verdicts_are_those_of_its_highest_value(trainer):
     values = iter([0.2, 0.9, 0.4])
     made = trainer(settings=replace(SETTINGS, evaluate_every=4), evaluate=lambda policy: {"value": next(values)})

@@ -52,6 +52,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.rewards.audit import audit_tasks
+    from wan_r1.runs import make_folder
     from wan_r1.tasks.first_person import is_first_person
     from wan_r1.video import check_num_frames
 
@@ -59,6 +60,8 @@ def _run(args: argparse.Namespace) -> int:
     tasks = _tasks(args)
     args.reward = args.reward or ("embedding" if is_first_person(tasks[0]) else "trajectory")
     reward = chosen_reward(args)
+    if args.report:
+        make_folder(args.report.parent)  # a fault is told before the work
     clips: list[AuditClip] = []
     with progress("auditing tasks", len(tasks)) as advance:
         done = 0
@@ -80,12 +83,12 @@ def _run(args: argparse.Namespace) -> int:
             watch=watch,
         )
         advance(len(tasks) - done)
-    if args.report:
-        _write_page(args, result, clips)
     if args.json:
         print_json({**asdict(result), "passed": result.passed})
     else:
         _print_table(result)
+    if args.report:
+        _write_page(args, result, clips)
     return DONE if result.passed else SAID_NO
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wan_r1.cli.command import Command, add_json_option, at_least
+from wan_r1.cli.command import FAULT, INTERRUPTED, SAID_NO, Command, add_json_option, at_least
 from wan_r1.cli.console import say
 from wan_r1.errors import ConfigError
 
@@ -88,7 +88,21 @@ def _launch(arguments: list[str]) -> int:
     launcher = [] if alone else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={PROCESSES}"]
     settings = {"OMP_NUM_THREADS": "1", "TORCHELASTIC_LOG_LEVEL": "ERROR"}
     command = [sys.executable, *launcher, "-m", "wan_r1", *arguments]
-    return subprocess.run(command, env=os.environ | settings, check=False).returncode
+    code = _wait_for(subprocess.Popen(command, env=os.environ | settings))
+    # The launcher ends with 1 whatever its processes end with; they have said what was wrong.
+    return FAULT if launcher and code == SAID_NO else code
+
+
+def _wait_for(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of a process. Ctrl-C reaches it too: it is left to stop, since its own processes outlive a kill."""
+    interrupted = False
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            return INTERRUPTED if interrupted else code
 
 
 def _toml(path: Path) -> str:

@@ -95,12 +95,13 @@ def _run(args: argparse.Namespace) -> int:
     facts = [f"{name}: {value}" for name, value in used.items()]
     facts += [f"levels without a video that were left out: {result.left_out}"] if result.left_out else []
     title = "Evaluation of generated videos"
-    write_text(out / "evaluation.md", markdown(title, facts, rows, [error["error"] for error in errors]))
+    wrong, notes = ([_line(error) for error in errors if (error["kind"] == "note") == asked] for asked in (False, True))
+    write_text(out / "evaluation.md", markdown(title, facts, rows, wrong, notes))
     if args.json:
         print_json({**summary, "errors": errors})
     else:
         print_rows(table_rows(rows))
-    _say_errors(errors, out)
+    _say_errors(wrong, notes, out)
     return DONE
 
 
@@ -149,11 +150,19 @@ def _errors(result: "SuiteResult") -> list[dict[str, str]]:
     return lines + [{"kind": "note", "error": note} for level in result.levels for note in level.notes]
 
 
-def _say_errors(errors: Sequence[dict[str, str]], out: Path) -> None:
+def _line(error: dict[str, str]) -> str:
+    return f"{error['kind']}: {error['error']}"
+
+
+def _say_errors(wrong: Sequence[str], notes: Sequence[str], out: Path) -> None:
     from wan_r1.evaluation.datasets import shown
 
-    for error in errors[:SHOWN_ERRORS]:
-        say(f"{error['kind']}: {error['error']}")
-    if len(errors) > SHOWN_ERRORS:
-        say(f"... and {len(errors) - SHOWN_ERRORS} more")
-    say(f"wrote {shown(out)}: evaluation.json, evaluation.md" + (f" ({len(errors)} errors)" if errors else ""))
+    lines = [*wrong, *notes]
+    for line in lines[:SHOWN_ERRORS]:
+        say(line)
+    if len(lines) > SHOWN_ERRORS:
+        say(f"... and {len(lines) - SHOWN_ERRORS} more")
+    counted = [
+        f"{len(each)} {name}{'s' * (len(each) > 1)}" for each, name in ((wrong, "error"), (notes, "note")) if each
+    ]
+    say(f"wrote {shown(out)}: evaluation.json, evaluation.md" + (f" ({', '.join(counted)})" if counted else ""))

@@ -1,4 +1,4 @@
-"""The options that pick a task: family, level, skin, size, split, seed."""
+"""The options that pick a task: family, level, skin, size, split, seed, and what one family alone has."""
 
 import argparse
 from typing import Any
@@ -7,7 +7,7 @@ from wan_r1.cli.command import at_least
 
 __all__ = ["SHORT_FRAMES", "add_family_options", "default_frames", "family_settings"]
 
-SETTINGS = ("level", "skin", "size", "split")
+SETTINGS = ("level", "skin", "size", "split", "num_boxes", "prompts")
 SHORT_FRAMES = 17
 """Frames of a video for the small levels: what the shipped tiny model makes."""
 LONG_FRAMES = 81
@@ -32,6 +32,8 @@ def add_family_options(parser: argparse.ArgumentParser, optional: bool = False) 
         "--size", metavar="PX", type=at_least(8, 8192), help="longer side in pixels (default: of the level)"
     )
     parser.add_argument("--split", choices=["train", "validation", "test"], help="only layouts of this side")
+    parser.add_argument("--num-boxes", metavar="B", type=at_least(1), help="sokoban: boxes and targets (default: 1)")
+    parser.add_argument("--prompts", metavar="KIND", help="navigation: explicit, implicit or mixed (default)")
     parser.add_argument("--seed", metavar="S", type=at_least(0), default=0, help="seed of the stream of tasks")
 
 

@@ -64,7 +64,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from wan_r1.runs import write_text
     from wan_r1.tasks import make_family, task_seed
-    from wan_r1.tasks.vr_bench import WRITERS
+    from wan_r1.tasks.skins import SKINS
+    from wan_r1.tasks.vr_bench import WRITERS, check_readable
     from wan_r1.video import check_num_frames
 
     settings = family_settings(args)
@@ -88,7 +89,12 @@ def _run(args: argparse.Namespace) -> int:
         for index in range(args.num)
     ]
     first = family.generate(task_seed(args.seed, 0))
-    _refuse_other_tasks(args.out / _place(first, args.layout), args.family)
+    if args.skin is not None and args.skin not in SKINS and args.family in WRITERS:
+        check_readable(first, args.skin)  # a skin of ones own may hide the agent
+    place = args.out / _place(first, args.layout)
+    _refuse_other_tasks(place, args.family)
+    if args.skin is not None and args.layout == "vr-bench":
+        _refuse_other_skins(place, args.skin)
     with progress(f"making {args.family} tasks", args.num) as advance:
         rows = _write_all(jobs, args.workers, advance)
     metadata = args.out / "metadata.csv"
@@ -190,6 +196,19 @@ def _refuse_other_tasks(out: Path, family: str) -> None:
             there = "something else"
         if there != family:
             raise ConfigError(f"--out {out}: holds tasks of {there} already; choose another folder")
+
+
+def _refuse_other_skins(place: Path, skin: str) -> None:
+    """ConfigError if a folder of skin and level holds states drawn with another skin of the same name."""
+    from wan_r1.tasks.skins import SKINS
+    from wan_r1.tasks.vr_bench import skin_written
+
+    for state in sorted((place / "states").glob("*.json"))[:1]:
+        there = skin_written(state)
+        if there is None or (there not in SKINS and not Path(there).is_dir()):
+            return  # nothing tells: not one of ours, or its skin has moved
+        if there != skin and (SKINS.keys() & {there, skin} or Path(there).resolve() != Path(skin).resolve()):
+            raise ConfigError(f"--skin {skin}: {place} holds tasks of the skin {there} already; choose another --out")
 
 
 def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:

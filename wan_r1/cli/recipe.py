@@ -58,8 +58,11 @@ class SFTRecipe:
     run: str
     "run folder"
     policy: WanConfig
-    data: Any = field(default_factory=Demonstrations, metadata=choose({"tasks": Demonstrations, "videos": VideoFolder}))
-    "name = tasks (videos of a demonstrator) or videos (a folder with metadata.csv)"
+    data: Any = field(
+        default_factory=lambda: Demonstrations(settings={"split": "train"}),
+        metadata=choose({"tasks": Demonstrations, "videos": VideoFolder}),
+    )
+    "name = tasks (videos of a demonstrator, on training tasks) or videos (a folder with metadata.csv)"
     num_examples: int = 16000
     "tasks to render; a folder of videos is taken whole"
     cache: str | None = None

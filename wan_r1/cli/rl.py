@@ -51,10 +51,13 @@ def run_recipe(recipe: "RLRecipe", *, resume: bool = False, as_json: bool = Fals
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
+    from wan_r1.training.state import can_go_on
 
     began = time.monotonic()
     torch.set_num_threads(recipe.threads)
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
+    if resume:
+        can_go_on(run, recipe.rl.checkpoint_every)  # refused before anything is written
     if world.is_main:
         say_changes(run.start(dump(recipe), resume=resume))
     with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:

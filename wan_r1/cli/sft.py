@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wan_r1.cli.command import DONE, INTERRUPTED, Command, add_json_option
-from wan_r1.cli.console import print_json, progress, say
+from wan_r1.cli.console import Advance, print_json, progress, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,11 +46,14 @@ def _run(args: argparse.Namespace) -> int:
     from wan_r1.reports.page import write_page
     from wan_r1.rewards import ScorePool
     from wan_r1.runs import RunFolder
+    from wan_r1.training.state import can_go_on
 
     began = time.monotonic()
     recipe = load_recipe(args.recipe, SFTRecipe, args.overrides)
     torch.set_num_threads(recipe.threads)
     world, run = join_world(recipe.device), RunFolder(Path(recipe.run))
+    if args.resume:
+        can_go_on(run, recipe.sft.checkpoint_every)  # refused before anything is written
     if world.is_main:
         say_changes(run.start(dump(recipe), resume=args.resume))
     with tracking(recipe.log_with, run, world) as trackers, ScorePool(recipe.reward, recipe.score_workers) as scorer:
@@ -79,15 +82,17 @@ def _encode(recipe: "SFTRecipe", policy: "WanPolicy", world: "World", asked: Cal
     from wan_r1.training.data import encode_examples
 
     cache = None if recipe.cache is None else Path(recipe.cache)
-    mine = recipe.num_examples // world.size
-    with progress("encoding videos", mine, shown=world.is_main) as advance:
+    with ExitStack() as stack:
+        bar: list[Advance] = []
         done = 0
 
         def report(what: str, now: int, total: int) -> None:
             nonlocal done
             if asked():  # there is no checkpoint yet, and nothing to lose
                 raise KeyboardInterrupt
-            advance(now - done)
+            if not bar:  # the first report, of 0, tells how many there are
+                bar.append(stack.enter_context(progress(what, total, shown=world.is_main)))
+            bar[0](now - done)
             done = now
 
         return encode_examples(policy, recipe.data, recipe.num_examples, cache, report, world=world)

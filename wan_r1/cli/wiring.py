@@ -11,6 +11,7 @@ from threading import Event
 from types import FrameType
 
 import numpy as np
+from safetensors import SafetensorError
 from torch import Tensor
 
 from wan_r1.cli.comparison import success_interval
@@ -66,16 +67,27 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
 
 
 def save_model(policy: WanPolicy, run: RunFolder, world: World) -> None:
-    """Write the policy to RUN/model, an adapter to RUN/lora too; a sharded one is put together by all processes."""
+    """Write the policy to RUN/model, an adapter to RUN/lora too; a sharded one is put together by all processes.
+
+    Raises:
+        CheckpointError: the disk is full, or the folder cannot be written.
+    """
     if not world.is_main and policy.config.sharding == "none":
         return
     savers = {"model": policy.save, **({"lora": policy.save_lora} if policy.config.train == "lora" else {})}
     for name, save in savers.items():
         partial = run.path / f".{name}.partial"
-        save(partial)
-        if world.is_main:
-            shutil.rmtree(run.path / name, ignore_errors=True)
-            partial.replace(run.path / name)
+        try:
+            save(partial)
+            if world.is_main:
+                shutil.rmtree(run.path / name, ignore_errors=True)
+                partial.replace(run.path / name)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise CheckpointError(
+                f"{run.path / name}: cannot be written ({error}); the checkpoints are intact. "
+                "Free some disk space and run again with --resume"
+            ) from error
 
 
 def say_changes(changes: Sequence[str]) -> None:

@@ -9,16 +9,26 @@ for each sample. What is wrong with one file is a Problem; the others are still 
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Literal
 
 from wan_r1.errors import DatasetError
+from wan_r1.video import VIDEO_SUFFIXES
 
-__all__ = ["UNKNOWN", "Level", "Problem", "ProblemKind", "Sample", "find_levels", "find_samples", "shown"]
+__all__ = [
+    "UNKNOWN",
+    "Level",
+    "Problem",
+    "ProblemKind",
+    "Sample",
+    "find_levels",
+    "find_samples",
+    "leads_out",
+    "shown",
+]
 
-VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".mov", ".avi")
 NUMBERED = re.compile(r"(?P<stem>.+)(?P<sample>_s?\d+)")
 UNKNOWN = "-"
 """Game, skin or difficulty that nothing tells."""
@@ -93,14 +103,19 @@ def find_levels(root: FilePath) -> tuple[list[Level], list[Problem]]:
     """
     if not root.is_dir():
         raise DatasetError(f"{shown(root)}: no such folder; give a dataset with images/, states/ and videos/ below it")
-    root, levels, problems = root.resolve(), [], []
-    for here, names, _ in os.walk(root):
+    root, levels, problems = root.resolve(), [], list[Problem]()
+    closed = _adder("dataset", problems)
+    for here, names, _ in os.walk(root, onerror=closed):
         names.sort()
         base = FilePath(here)
         links = (base / name for name in names if (base / name).is_symlink())
-        problems += [_outside(link) for link in links if not _inside(link, root)]
+        problems += [_outside(link) for link in links if leads_out(link, root)]
         if "states" in names or {"images", "videos"} <= set(names):
-            found, wrong = _levels_of(base, root)
+            try:
+                found, wrong = _levels_of(base, root)
+            except OSError as error:
+                closed(error)
+                continue
             levels += found
             problems += wrong
     if not levels and not problems:
@@ -110,17 +125,35 @@ def find_levels(root: FilePath) -> tuple[list[Level], list[Problem]]:
     return levels, problems
 
 
+def _adder(kind: ProblemKind, problems: list[Problem]) -> Callable[[OSError], None]:
+    """What a walk calls with a folder that cannot be read: it becomes a problem, once."""
+
+    def add(error: OSError) -> None:
+        folder = FilePath(str(error.filename))
+        if all(problem.path != folder for problem in problems):
+            text = f"{shown(folder)}: cannot be read ({error.strerror}); levels and videos in it are left out"
+            problems.append(Problem(kind=kind, path=folder, text=text))
+
+    return add
+
+
 def _levels_of(base: FilePath, root: FilePath) -> tuple[list[Level], list[Problem]]:
     """Levels of one folder with states/, and the pictures in it that have no state."""
     states, images, videos = (_files(base / name, root) for name in ("states", "images", "videos"))
-    states = {stem: paths for stem, paths in states.items() if paths[0].suffix == ".json"}
+    states = {stem: paths for stem, paths in states.items() if paths[0].suffix.lower() == ".json"}
     numbered: dict[str, list[FilePath]] = {}
     for stem, paths in videos.items():
         match = NUMBERED.fullmatch(stem)
         if match and match["sample"][1:].isdigit():
             numbered.setdefault(match["stem"], []).extend(paths)
     levels = [
-        _level(base, root, paths[0], (*numbered.get(stem, ()),) or (*videos.get(stem, ()),))
+        _level(
+            base,
+            root,
+            state=paths[0],
+            image=images.get(stem, [base / "images" / f"{stem}.png"])[-1],
+            solutions=(*numbered.get(stem, ()),) or (*videos.get(stem, ()),),
+        )
         for stem, paths in states.items()
     ]
     problems = [
@@ -131,13 +164,14 @@ def _levels_of(base: FilePath, root: FilePath) -> tuple[list[Level], list[Proble
     return levels, problems
 
 
-def _level(base: FilePath, root: FilePath, state: FilePath, solutions: tuple[FilePath, ...]) -> Level:
+def _level(
+    base: FilePath, root: FilePath, *, state: FilePath, image: FilePath, solutions: tuple[FilePath, ...]
+) -> Level:
     folders = base.relative_to(root).parts
     difficulty = state.stem.rpartition("_")[0] or UNKNOWN
     around = (root.parts + folders)[-3:]
     below = around[-1] == difficulty  # else the files lie in a folder of another meaning
-    image = base / "images" / f"{state.stem}.png"
-    outside = [path for path in (state, image, *solutions) if not _inside(path, root)]
+    outside = [path for path in (state, image, *solutions) if leads_out(path, root)]
     return Level(
         name="/".join((*folders, state.stem)),
         folders=folders,
@@ -154,22 +188,19 @@ def _level(base: FilePath, root: FilePath, state: FilePath, solutions: tuple[Fil
 def _files(folder: FilePath, root: FilePath) -> dict[str, list[FilePath]]:
     """Files of a folder by their stem, in order; hidden ones, such as archives of macOS leave, are no data."""
     found: dict[str, list[FilePath]] = {}
-    if folder.is_dir() and _inside(folder, root):
-        try:
-            paths = sorted(folder.iterdir())
-        except OSError as error:
-            raise DatasetError(f"{shown(folder)}: cannot be read ({error.strerror})") from error
-        for path in paths:
-            if not path.name.startswith(".") and path.suffix in (".json", ".png", *VIDEO_SUFFIXES):
+    if folder.is_dir() and not leads_out(folder, root):
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith(".") and path.suffix.lower() in (".json", ".png", *VIDEO_SUFFIXES):
                 found.setdefault(path.stem, []).append(path)
     return found
 
 
-def _inside(path: FilePath, root: FilePath) -> bool:
+def leads_out(path: FilePath, root: FilePath) -> bool:
+    """Whether a path, through links, lies outside of a folder that is resolved, or nowhere."""
     try:
-        return path.resolve().is_relative_to(root)
+        return not path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # a link to itself
-        return False
+        return True
 
 
 def _outside(path: FilePath) -> Problem:
@@ -185,8 +216,8 @@ def find_samples(root: FilePath, levels: Sequence[Level]) -> tuple[dict[str, lis
     for level in levels:
         by_stem.setdefault(level.stem, []).append(level)
     found: dict[str, list[Sample]] = {level.name: [] for level in levels}
-    problems, taken = [], set()
-    for path in _videos(root):
+    problems, taken = list[Problem](), set()
+    for path in _videos(root, _adder("unmatched", problems)):
         number = NUMBERED.fullmatch(path.stem)
         candidates, label = by_stem.get(path.stem, []), ""
         if not candidates and number:
@@ -206,9 +237,9 @@ def find_samples(root: FilePath, levels: Sequence[Level]) -> tuple[dict[str, lis
     return found, problems
 
 
-def _videos(root: FilePath) -> Iterator[FilePath]:
+def _videos(root: FilePath, closed: Callable[[OSError], None]) -> Iterator[FilePath]:
     visited = set[FilePath]()
-    for here, names, files in os.walk(root, followlinks=True):
+    for here, names, files in os.walk(root, onerror=closed, followlinks=True):
         place = FilePath(here).resolve()
         if place in visited:  # a link back
             names.clear()

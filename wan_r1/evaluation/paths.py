@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError, WanR1Error
-from wan_r1.evaluation.datasets import shown
+from wan_r1.evaluation.datasets import leads_out, shown
 from wan_r1.metrics.statistics import Interval, mean_interval
 from wan_r1.metrics.target_bench import OFFICIAL, TargetBenchConstants, TargetBenchResult, measure
 from wan_r1.tasks.first_person import anchor_of
-from wan_r1.tasks.target_bench import list_segments, list_videos, read_segment, read_truth
+from wan_r1.tasks.target_bench import list_models, list_segments, list_videos, read_segment, read_truth
 from wan_r1.trackers.camera import CameraDecoder, Clip, OracleDecoder, decoded_frames, decoded_points
 from wan_r1.types import Task
-from wan_r1.video import read_video
+from wan_r1.video import VIDEO_SUFFIXES, read_video
 
 __all__ = ["METRICS", "ModelRow", "PathEvaluation", "PathResult", "evaluate_paths"]
 
@@ -80,13 +80,17 @@ def evaluate_paths(
 
     `report` is called with (videos done, all videos). DatasetError only if there is nothing to judge at all.
     """
-    tasks, problems = _read_tasks(list_segments(dataset), horizon)
+    tasks, problems = _read_tasks(Path(dataset).resolve(), list_segments(dataset), horizon)
     videos = list_videos(output)
     if not tasks:
         raise DatasetError(f"{dataset}: no segment can be used; the first: {problems[0]}")
     known = {folder.name for folder in list_segments(dataset)}
     strangers = [file for files in videos.values() for name, file in files.items() if name not in known]
     problems += [f"{file}: the data set has no segment {file.stem}" for file in strangers]
+    silent = [folder for folder in list_models(output) if folder.name not in videos]
+    problems += [
+        f"{shown(folder)}: no video in it ({', '.join(VIDEO_SUFFIXES)}); no model is judged" for folder in silent
+    ]
     results, total = [], len(videos) * len(tasks)
     for model, files in videos.items():
         for name, task in tasks.items():
@@ -96,15 +100,26 @@ def evaluate_paths(
     return PathEvaluation(results=tuple(results), problems=tuple(problems), constants=constants)
 
 
-def _read_tasks(folders: Sequence[Path], horizon: str | None) -> tuple[dict[str, Task], list[str]]:
+def _read_tasks(root: Path, folders: Sequence[Path], horizon: str | None) -> tuple[dict[str, Task], list[str]]:
     tasks, problems = {}, []
     for folder in folders:
         try:
+            _check_links(folder, root)
             tasks[folder.name] = read_segment(folder, horizon)
         except WanR1Error as error:
             text = str(error)
             problems.append(text if str(folder) in text else f"{folder}: {text}")
     return tasks, problems
+
+
+def _check_links(folder: Path, root: Path) -> None:
+    """DatasetError if the folder of a segment, or a file in it, leads out of the data set, as in `evaluate videos`."""
+    try:
+        outside = [path for path in (folder, *sorted(folder.iterdir())) if leads_out(path, root)]
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be read ({error.strerror})") from error
+    if outside:
+        raise DatasetError(f"{outside[0]}: a link that leads out of the data set; put the file itself there")
 
 
 def _judge(

@@ -22,7 +22,7 @@ from wan_r1.trackers.tracker import Tracker
 from wan_r1.types import Task
 from wan_r1.video import read_parts
 
-__all__ = ["TrackCache", "reference_path"]
+__all__ = ["TrackCache", "reference_paths"]
 
 Points = NDArray[np.float64]
 Size = tuple[int, int]
@@ -35,17 +35,17 @@ class TrackCache:
     folder: FilePath | None
 
     def get(self, key: str) -> Points | None:
-        """The points [T, 2] kept under a key; None if there are none, or no longer readable."""
+        """The points [T, O, 2] kept under a key; None if there are none, or no longer readable."""
         if self.folder is None:
             return None
         try:
             points = np.load(io.BytesIO((self.folder / f"{key}.npy").read_bytes()), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return points if points.ndim == 2 and points.shape[1] == 2 and points.dtype == np.float64 else None
+        return points if points.ndim == 3 and points.shape[2] == 2 and points.dtype == np.float64 else None
 
     def put(self, key: str, points: Points) -> None:
-        """Keep points under a key."""
+        """Keep points [T, O, 2] under a key."""
         if self.folder is None:
             return
         data = io.BytesIO()
@@ -57,8 +57,8 @@ class TrackCache:
             raise ConfigError(f"{self.folder}: tracks cannot be kept there ({error}); choose --cache DIR") from error
 
 
-def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, cache: TrackCache) -> Points:
-    """The agent's way in a solution video, [T, 2] in image units.
+def reference_paths(video: FilePath, task: Task, tracker: Tracker, size: Size, cache: TrackCache) -> dict[str, Points]:
+    """The ways of agent and boxes in a solution video, [T, 2] in image units by their names.
 
     VR-Bench's trackers depend on pixels, so they see the video at the `size` (width, height) of the generated one; ours
     sees it as it is. DatasetError if the video cannot be read or tracked.
@@ -72,12 +72,12 @@ def reference_path(video: FilePath, task: Task, tracker: Tracker, size: Size, ca
             first = next(parts)
             width, height = shape or (first.shape[2], first.shape[1])
             track = tracker.track((resize_linear(part, height, width) for part in chain([first], parts)), task)
-            pixels = pixel_trajectory(track, "agent", task.objects["agent"], width, height)
-            points = normalize_points(pixels, width, height)
+            ways = (pixel_trajectory(track, name, box, width, height) for name, box in task.objects.items())
+            points = np.stack([normalize_points(way, width, height) for way in ways], axis=1)
             cache.put(key, points)
     except VideoError as error:
         raise DatasetError(f"{error}") from error
-    return points
+    return {name: points[:, index] for index, name in enumerate(task.objects)}
 
 
 @functools.cache

@@ -54,11 +54,15 @@ def evaluate_videos(
         start: called once with the number of levels, before the first.
     """
     levels, problems = find_levels(dataset)
+    if not levels:
+        more = f"; and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+        raise DatasetError(f"{shown(dataset)}: no level can be read; the first problem: {problems[0].text}{more}")
     samples, unmatched = find_samples(output, levels)
     if not any(samples.values()):
+        first = f"; the first of {len(unmatched)} problems: {unmatched[0].text}" if unmatched else ""
         raise DatasetError(
             f"{shown(output)}: no video there belongs to a level of {shown(dataset)}; expected names such as "
-            f"{shown(levels[0].stem) if levels else 'easy_0001'}.mp4; found {len(unmatched)} other videos"
+            f"{shown(levels[0].stem)}.mp4{first}"
         )
     chosen = [level for level in levels if samples[level.name] or not given_only]
     jobs = [Job(level=level, samples=tuple(samples[level.name]), settings=settings) for level in chosen]

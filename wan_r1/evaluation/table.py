@@ -17,24 +17,27 @@ ALL = "all"
 INTERVAL_SEED = 0
 PASS_KS = (1, 2, 4, 8, 16, 32, 64)
 
-Read = Callable[[VideoResult], float | None]
+Read = Callable[[VideoResult], float]
 
 SHARES: dict[str, Read] = {
     "sr": lambda video: float(video.numbers.success),
     "em": lambda video: float(video.numbers.exact),
-    "solved": lambda video: None if _verdict(video) is None else float(_verdict(video).solved),
-    "optimal": lambda video: None if _verdict(video) is None else float(_verdict(video).optimal),
+    "solved": lambda video: float(_verdict(video).solved),
+    "optimal": lambda video: float(_verdict(video).optimal),
 }
 """Yes or no for each video; a video that could not be evaluated is a no."""
 
 MEANS: dict[str, Read] = {
     "pr": lambda video: video.numbers.precision,
-    "progress": lambda video: None if _verdict(video) is None else _verdict(video).progress,
+    "progress": lambda video: _verdict(video).progress,
 }
 """Means over videos; one that could not be evaluated counts as 0."""
 
-MEANS_WHERE_KNOWN: dict[str, Read] = {
-    "sd": lambda video: video.numbers.deviation,
+BY_RULES = ("solved", "optimal", "progress")
+"""Numbers of those levels alone whose videos the rules of the game judge."""
+
+MEANS_WHERE_KNOWN: dict[str, Callable[[VideoResult], float | None]] = {
+    "sd": lambda video: video.numbers.deviation if video.numbers.success else None,
     "mf": lambda video: video.fidelity,
 }
 """Means over the videos that have the number."""
@@ -65,52 +68,57 @@ def group_rows(result: SuiteResult) -> list[dict[str, Any]]:
 
 def _numbers(levels: Sequence[LevelResult]) -> dict[str, Any]:
     good = [level for level in levels if level.videos or level.failed]
-    counts = [len(level.videos) + len(level.failed) for level in good]
+    ruled = [level for level in good if level.judged]
     row: dict[str, Any] = {
         "levels": len(levels),
-        "videos": sum(counts),
+        "videos": sum(_counts(good)),
+        "judged": sum(_counts(ruled)),
         "errors": sum(len(level.failed) for level in good),
         "dataset_errors": sum(problem.kind == "dataset" for level in levels for problem in level.problems),
     }
-    clusters = np.repeat(np.arange(len(good)), counts)
-    for name, read in SHARES.items():
-        values = _values(good, read)
-        row[name] = _interval(values, clusters, share=True)
-        row[f"pass_at_k_{name}"] = _pass_at(values, counts) if values is not None else None
-    for name, read in MEANS.items():
-        row[name] = _interval(_values(good, read), clusters, share=False)
-    for name, read in MEANS_WHERE_KNOWN.items():
-        known = [value for level in good for video in level.videos if (value := read(video)) is not None]
+    for name, read in (SHARES | MEANS).items():
+        counted = ruled if name in BY_RULES else good
+        values, counts = _values(counted, read), _counts(counted)
+        row[name] = _interval(values, counts, share=name in SHARES)
+        if name in SHARES:
+            row[f"pass_at_k_{name}"] = _pass_at(values, counts)
+    for name, look in MEANS_WHERE_KNOWN.items():
+        known = [value for level in good for video in level.videos if (value := look(video)) is not None]
         row[name] = {"mean": float(np.mean(known)), "n": len(known)} if known else None
     return row
 
 
-def _values(levels: Sequence[LevelResult], read: Read) -> list[float] | None:
-    """One value for each video in order of levels; None if a video has none."""
+def _counts(levels: Sequence[LevelResult]) -> list[int]:
+    """Videos of each level, those that could not be evaluated among them."""
+    return [len(level.videos) + len(level.failed) for level in levels]
+
+
+def _values(levels: Sequence[LevelResult], read: Read) -> list[float]:
+    """One value for each video in order of levels."""
     values = []
     for level in levels:
         values += [read(video) for video in level.videos] + [0.0] * len(level.failed)
-    known = [value for value in values if value is not None]
-    return known if known and len(known) == len(values) and any(level.videos for level in levels) else None
+    return values
 
 
-def _interval(values: list[float] | None, clusters: np.ndarray, *, share: bool) -> dict[str, float] | None:
+def _interval(values: list[float], counts: Sequence[int], *, share: bool) -> dict[str, float] | None:
     """Wilson's interval for shares of levels with a video each; else bootstrap over levels, of which it needs two."""
-    if values is None:
+    if not values:
         return None
-    array, num_levels = np.asarray(values), len(set(clusters.tolist()))
+    array, num_levels = np.asarray(values), len(counts)
     if num_levels == 1 and (len(array) > 1 or not share):
         return {"mean": float(array.mean())}
     if share and num_levels == len(array):
         interval: Interval = proportion(int(array.sum()), len(array))
     else:
+        clusters = np.repeat(np.arange(num_levels), counts)
         interval = mean_interval(array, seed=INTERVAL_SEED, clusters=clusters)
     return asdict(interval)
 
 
 def _pass_at(values: list[float], counts: Sequence[int]) -> dict[str, float] | None:
     """Chance that one of k samples is a yes, unbiased, for k up to the samples that every level has."""
-    least = min(counts)
+    least = min(counts, default=0)
     if least < 2:
         return None
     ends = np.cumsum(counts)
@@ -141,7 +149,7 @@ def video_rows(result: SuiteResult) -> list[dict[str, Any]]:
                     "sr": video.numbers.success,
                     "em": video.numbers.exact,
                     "pr": video.numbers.precision,
-                    "sd": video.numbers.deviation,
+                    "sd": MEANS_WHERE_KNOWN["sd"](video),
                     "mf": video.fidelity,
                     "best_reference": video.numbers.best_reference,
                     "reward": None if video.score is None else video.score.value,
@@ -160,7 +168,7 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     for row in rows:
         cells = [shown(row[name]) for name in ("game", "skin", "difficulty", "levels", "videos")]
         cells.append(str(row["errors"] + row["dataset_errors"]))
-        cells += [_cell(row[name]) for name in COLUMNS]
+        cells += [_cell(row, name) for name in COLUMNS]
         if sampled:
             chances = list((row["pass_at_k_em"] or {}).items())
             cells.append(f"{chances[-1][1]:.3f} (k = {chances[-1][0]})" if chances else "-")
@@ -168,14 +176,18 @@ def table_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     return table
 
 
-def _cell(value: dict[str, float] | None) -> str:
+def _cell(row: dict[str, Any], name: str) -> str:
+    value: dict[str, float] | None = row[name]
     if value is None:
         return "-"
-    return f"{value['mean']:.3f}" + (f" [{value['low']:.3f}, {value['high']:.3f}]" if "low" in value else "")
+    text = f"{value['mean']:.3f}" + (f" [{value['low']:.3f}, {value['high']:.3f}]" if "low" in value else "")
+    return text + (f" (n = {row['judged']})" if name in BY_RULES and row["judged"] < row["videos"] else "")
 
 
-def markdown(title: str, facts: Sequence[str], rows: Sequence[dict[str, Any]], errors: Iterable[str]) -> str:
-    """The whole report: what was done, the table, and every error."""
+def markdown(
+    title: str, facts: Sequence[str], rows: Sequence[dict[str, Any]], errors: Iterable[str], notes: Iterable[str] = ()
+) -> str:
+    """The whole report: what was done, the table, every error, and what stopped nothing."""
     head, *body = table_rows(rows)
     lines = [f"# {title}", "", *(f"- {fact}" for fact in facts), ""]
     lines += [_line(head), "|" + "---|" * len(head), *(_line(cells) for cells in body), ""]
@@ -183,9 +195,11 @@ def markdown(title: str, facts: Sequence[str], rows: Sequence[dict[str, Any]], e
         "SR, EM, PR, SD and MF are VR-Bench's; solved and optimal are by the rules of the game, for every frame. "
     ]
     lines += ["In brackets: 95 % intervals. A video with an error counts as a failure; MF and SD are means without it."]
-    listed = list(errors)
-    if listed:
-        lines += ["", f"## Errors: {len(listed)}", "", *(f"- {text}" for text in listed)]
+    if any(0 < row["judged"] < row["videos"] for row in rows):
+        lines += ["n: videos of levels with a map, which solved and optimal are means of."]
+    for head_line, listed in (("Errors", list(errors)), ("Notes", list(notes))):
+        if listed:
+            lines += ["", f"## {head_line}: {len(listed)}", "", *(f"- {text}" for text in listed)]
     return "\n".join(lines) + "\n"
 
 

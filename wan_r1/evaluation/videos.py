@@ -1,6 +1,6 @@
 """Generated videos against VR-Bench's numbers and, with the sprite tracker, against the rules of their game."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path as FilePath
@@ -12,16 +12,27 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError, DatasetError, TrackingError, VideoError, WanR1Error
 from wan_r1.evaluation.datasets import Level, Problem, Sample, shown
 from wan_r1.evaluation.loading import LoadedLevel, load_level
-from wan_r1.evaluation.reference import TrackCache, reference_path
-from wan_r1.metrics.vr_bench import SCRIPT, FidelityMeter, VRBenchOptions, VRBenchResult, measure, normalize_points
+from wan_r1.evaluation.reference import TrackCache, reference_paths
+from wan_r1.metrics.vr_bench import (
+    SCRIPT,
+    FidelityMeter,
+    VRBenchOptions,
+    VRBenchResult,
+    measure,
+    normalize_points,
+    success_rate,
+)
 from wan_r1.rewards.trajectory import TrajectoryReward
 from wan_r1.trackers.resample import pixel_trajectory
 from wan_r1.trackers.sprite import SpriteTracker
 from wan_r1.trackers.tracker import Tracker
-from wan_r1.types import Score, Track
+from wan_r1.types import Score, Task, Track
 from wan_r1.video import iterate_frames, read_parts, write_image
 
 __all__ = ["Draw", "Job", "LevelResult", "VideoResult", "VideoSettings", "evaluate_level"]
+
+MIN_FRAMES = 2
+"""Frames of a video that shows a way; of fewer, VR-Bench's evaluator gives up."""
 
 Picture = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]
@@ -70,14 +81,15 @@ class VideoResult:
 class LevelResult:
     """Everything about one level: game is "-" and videos are empty where the level itself is broken.
 
-    failed: labels of the samples that could not be evaluated. notes: what was wrong with a solution video and did not
-    stop the evaluation.
+    failed: labels of the samples that could not be evaluated. judged: whether the rules of the game judge its videos.
+    notes: what is wrong with its map or a solution video and did not stop the evaluation.
     """
 
     level: Level
     game: str
     videos: tuple[VideoResult, ...]
     failed: tuple[str, ...]
+    judged: bool
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -89,6 +101,8 @@ def evaluate_level(job: Job) -> LevelResult:
         loaded = load_level(level)
     except WanR1Error as error:
         return _broken(level, error)
+    judged = isinstance(job.settings.tracker, SpriteTracker)
+    notes = [_unjudged(level)] if judged and not loaded.has_map else []
     references = _References(level, loaded, job.settings)
     videos, problems, failed = [], [], []
     for sample in job.samples:
@@ -105,15 +119,20 @@ def evaluate_level(job: Job) -> LevelResult:
         game=loaded.task.family,
         videos=tuple(videos),
         failed=tuple(failed),
+        judged=judged and loaded.has_map,
         problems=tuple(problems),
-        notes=references.notes(),
+        notes=(*notes, *references.notes()),
     )
 
 
 def _broken(level: Level, error: Exception) -> LevelResult:
     text = str(error) if str(level.state.parent.parent) in str(error) else f"{level.state}: {error}"
     problem = Problem(kind="dataset", path=level.state, text=shown(text))
-    return LevelResult(level=level, game=level.game, videos=(), failed=(), problems=(problem,), notes=())
+    return LevelResult(level=level, game=level.game, videos=(), failed=(), judged=False, problems=(problem,), notes=())
+
+
+def _unjudged(level: Level) -> str:
+    return f"{shown(level.state)}: no map in this state; its videos are left out of solved, optimal and progress"
 
 
 class _References:
@@ -123,6 +142,8 @@ class _References:
         self._level, self._loaded, self._settings = level, loaded, settings
         self._paths: dict[tuple[int, int], list[Points]] = {}
         self._notes: dict[str, None] = {}
+        # VR-Bench's trackers lose the agent on many goals; what ours does not see there is not there.
+        self._must_arrive = loaded.has_map and isinstance(settings.tracker, SpriteTracker)
         if not level.solutions:
             expected = level.state.parent.parent / "videos" / f"{level.stem}.mp4"
             self._notes[f"{shown(expected)}: no such video; a shortest way of ours is the reference"] = None
@@ -139,16 +160,26 @@ class _References:
     def _tracked(self, size: tuple[int, int]) -> Iterator[Points]:
         for video in self._level.solutions:
             try:
-                points = reference_path(video, self._loaded.task, self._settings.tracker, size, self._settings.cache)
+                paths = reference_paths(video, self._loaded.task, self._settings.tracker, size, self._settings.cache)
             except (DatasetError, TrackingError) as error:
                 text = str(error) if str(video) in str(error) else f"{video}: {error}"
                 if not self._loaded.has_map:
                     raise DatasetError(text) from error
-                self._notes[
-                    f"{shown(text)}; other solution videos, or else a shortest way of ours, is the reference"
-                ] = None
+                self._leave_out(text)
                 continue
-            yield points
+            if self._must_arrive and not _arrives(paths, self._loaded.task):
+                self._leave_out(f"{video}: nothing reaches the goal in this solution video")
+                continue
+            yield paths["agent"]
+
+    def _leave_out(self, why: str) -> None:
+        self._notes[f"{shown(why)}; other solution videos, or else a shortest way of ours, is the reference"] = None
+
+
+def _arrives(paths: Mapping[str, Points], task: Task) -> bool:
+    """Whether a solution's agent, or one of its boxes where there are any, is in a goal in one of several frames."""
+    movers = [path for name, path in paths.items() if name != "agent"] or [paths["agent"]]
+    return len(movers[0]) >= MIN_FRAMES and any(success_rate(path, goal) for path in movers for goal in task.goals)
 
 
 def _evaluate_video(
@@ -158,6 +189,8 @@ def _evaluate_video(
     first = next(parts)
     size = (first.shape[2], first.shape[1])
     track, score = _watch(chain([first], parts), loaded, settings.tracker)
+    if track.points.shape[1] < MIN_FRAMES:
+        raise VideoError(f"{sample.path}: one frame; a way needs at least {MIN_FRAMES}")
     paths = {
         name: normalize_points(pixel_trajectory(track, name, box, *size), *size)
         for name, box in loaded.task.objects.items()

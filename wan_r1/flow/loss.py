@@ -101,11 +101,12 @@ def nft_loss(
     """Forward-process loss [B] of DiffusionNFT (https://arxiv.org/abs/2509.16117).
 
     r * |v+ - target|^2 + (1 - r) * |v- - target|^2 with v+ = (1 - b) * v_rollout + b * v and
-    v- = (1 + b) * v_rollout - b * v, where v_rollout is the model that drew the videos and target = noise - video.
+    v- = (1 + b) * v_rollout - b * v, where v_rollout is the model that draws videos and target = noise - video.
 
     Args:
         velocity: of the model in training [B, C, F, h, w].
-        rollout_velocity: of the model that drew the videos, same shape.
+        rollout_velocity: of the model that draws the videos of this iteration (earlier ones may have been drawn by
+            its earlier weights), same shape.
         target: noise - video, same shape.
         optimality: r [B] in [0, 1].
         sigmas: noise levels [B] of the inputs.

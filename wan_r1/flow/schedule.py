@@ -3,6 +3,7 @@
 x_sigma = (1 - sigma) * video + sigma * noise, velocity = noise - video.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,12 +71,16 @@ class SamplerSettings:
             raise ConfigError(f"sampler: num_steps = {self.num_steps}; at least 1 is needed")
         if self.kernel not in ("ode", "flow_sde", "dance_sde", "cps"):
             raise ConfigError(f"sampler: kernel {self.kernel!r} is not known; choose ode, flow_sde, dance_sde or cps")
-        if self.noise_level < 0 or (self.kernel == "cps" and self.noise_level > 1):
+        if not 0 <= self.noise_level < math.inf or (self.kernel == "cps" and self.noise_level > 1):
             raise ConfigError(
                 f"sampler: noise_level = {self.noise_level}; {self.kernel} takes 0 or more, cps at most 1"
             )
-        if self.guidance_scale < 1:
-            raise ConfigError(f"sampler: guidance_scale = {self.guidance_scale}; 1 switches guidance off")
+        if not 1 <= self.guidance_scale < math.inf:
+            raise ConfigError(
+                f"sampler: guidance_scale = {self.guidance_scale}; it is a number from 1, which switches guidance off"
+            )
+        if self.shift is not None and not 0 < self.shift < math.inf:
+            raise ConfigError(f"sampler: shift = {self.shift} must be > 0; leave it out to take the policy's")
         self._check_steps()
 
     def _check_steps(self) -> None:

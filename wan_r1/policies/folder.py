@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wan_r1.errors import CheckpointError
+from wan_r1.flow.schedule import NUM_TRAIN_TIMESTEPS
 
 __all__ = ["DTYPES", "WanFolder", "open_folder", "quiet"]
 
@@ -59,6 +60,10 @@ class WanFolder:
         """Shift of the sigma schedule; Euler schedulers call it shift, UniPC flow_shift."""
         settings = _read_json(self.path / "scheduler" / "scheduler_config.json")
         return float(settings.get("flow_shift", settings.get("shift", 1.0)))
+
+    def high_noise(self, timesteps: Tensor) -> Tensor:
+        """[B] bool: which timesteps [B] the first of two experts takes; all of them where there is one."""
+        return timesteps >= (self.boundary_ratio or 0) * NUM_TRAIN_TIMESTEPS
 
     def write(
         self, target: Path, experts: Mapping[str, Mapping[str, Tensor]], dtype: torch.dtype | None = None

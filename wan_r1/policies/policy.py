@@ -16,7 +16,7 @@ from wan_r1.flow.sample import Pin, Trace, VelocityFn, sample
 from wan_r1.flow.schedule import SamplerSettings, Schedule, make_schedule
 from wan_r1.types import Task
 
-__all__ = ["Condition", "Policy", "draw_latents", "pin_to", "schedule_for", "velocity_given"]
+__all__ = ["Condition", "Policy", "draw_latents", "pin_to", "schedule_for", "shift_for", "velocity_given"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -101,6 +101,9 @@ class Policy(Protocol):
     def trainable_parameters(self) -> dict[str, nn.Parameter]:
         """Parameters that training changes, by name."""
 
+    def trained_at(self, sigmas: Tensor) -> Tensor:
+        """[B] bool: whether weights that training changes predict the velocity at sigmas [B]."""
+
     def weights(self, values: Mapping[str, Tensor]) -> AbstractContextManager[None]:
         """Trainable parameters replaced by others of the same names (an average, an earlier model) within a block."""
 
@@ -109,8 +112,13 @@ class Policy(Protocol):
 
 
 def schedule_for(policy: Policy, settings: SamplerSettings) -> Schedule:
-    """The sigmas of the sampler; the shift is the policy's where the settings name none."""
-    return make_schedule(settings.num_steps, policy.shift if settings.shift is None else settings.shift)
+    """The sigmas of the sampler."""
+    return make_schedule(settings.num_steps, shift_for(policy, settings))
+
+
+def shift_for(policy: Policy, settings: SamplerSettings) -> float:
+    """Shift of the sigmas; the policy's where the settings name none."""
+    return policy.shift if settings.shift is None else settings.shift
 
 
 def velocity_given(policy: Policy, condition: Condition, settings: SamplerSettings) -> VelocityFn:

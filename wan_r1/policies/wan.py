@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from wan_r1.errors import CheckpointError, ConfigError
 from wan_r1.flow.sample import draw_noise
-from wan_r1.flow.schedule import NUM_TRAIN_TIMESTEPS, to_timesteps
+from wan_r1.flow.schedule import to_timesteps
 from wan_r1.policies.codec import VideoCodec
 from wan_r1.policies.conditioner import Conditioner, ImageEmbedder, WanKind
 from wan_r1.policies.folder import DTYPES, WanFolder, open_folder
@@ -191,8 +191,7 @@ class WanPolicy:
 
     def _predict(self, latents: Tensor, timesteps: Tensor, text: Tensor, image_tokens: Tensor) -> Tensor:
         """One pass; each row goes to the expert of its timestep."""
-        ratio = self.folder.boundary_ratio
-        high = timesteps >= ratio * NUM_TRAIN_TIMESTEPS if ratio is not None else timesteps >= 0
+        high = self.folder.high_noise(timesteps)
         rows = {"transformer": high.nonzero()[:, 0], "transformer_2": (~high).nonzero()[:, 0]}
         needed = [name for name, index in rows.items() if len(index)]
         if self._sharded and len(self._experts) > 1:  # sharded experts run in all processes together
@@ -264,6 +263,11 @@ class WanPolicy:
             for name, module in self._experts.items()
             if any(parameter.requires_grad for parameter in module.parameters())
         }
+
+    def trained_at(self, sigmas: Tensor) -> Tensor:
+        """[B] bool: whether weights that training changes predict the velocity at sigmas [B]."""
+        trained, high = self.trained_modules(), self.folder.high_noise(to_timesteps(sigmas))
+        return torch.where(high, "transformer" in trained, "transformer_2" in trained)
 
     @contextmanager
     def weights(self, values: Mapping[str, Tensor]) -> Iterator[None]:

@@ -3,15 +3,17 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.errors import CheckpointError
+from wan_r1.reports.summary import check_summary, headline, is_number
 from wan_r1.runs import RunFolder, VideoEntry, read_json
 
-__all__ = ["RunFacts", "Side", "headline", "read_facts"]
+__all__ = ["RunFacts", "Side", "read_facts"]
 
 NORMAL_95 = 1.959964
 """Two-sided 95 % quantile of the normal distribution."""
@@ -82,11 +84,13 @@ class RunFacts:
 
 def read_facts(run: RunFolder) -> RunFacts:
     """Read a run folder; what is absent is empty, what is broken raises CheckpointError."""
-    summary = read_json(run.summary) if run.summary.exists() else {}
-    if not isinstance(summary, dict):
-        raise CheckpointError(f"{run.summary}: expected an object with sft, rl and difference")
-    provenance = read_json(run.provenance) if run.provenance.exists() else {}
-    recipe = run.recipe.read_text(encoding="utf-8") if run.recipe.exists() else ""
+    summary = _object(run.summary, "an object with sft, rl and difference")
+    check_summary(run.summary, summary)
+    provenance = _object(run.provenance, "an object")
+    for key in ("command", "resumed"):
+        if not isinstance(provenance.get(key, []), list):
+            raise CheckpointError(f"{run.provenance}: {key}: expected a list; got {provenance[key]!r}")
+    recipe = _text(run.recipe)
     sides = tuple(
         Side(name=key, label=SIDE_LABELS.get(key, key.replace("_", " ")), numbers=value)
         for key, value in summary.items()
@@ -99,11 +103,36 @@ def read_facts(run: RunFolder) -> RunFacts:
         sentence=_sentence(summary),
         summary=summary,
         sides=tuple(sorted(sides, key=lambda side: [*SIDE_LABELS, side.name].index(side.name))),
-        metrics=run.read_metrics(),
+        metrics=_metrics(run),
         videos=run.read_videos(),
         recipe=recipe,
         origin=_origin(summary, provenance, recipe),
     )
+
+
+def _object(path: Path, expected: str) -> dict[str, Any]:
+    """The object in a JSON file; an absent file is an empty one."""
+    values = read_json(path) if path.exists() else {}
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: expected {expected}; got {repr(values)[:60]}")
+    return values
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+
+
+def _metrics(run: RunFolder) -> list[dict[str, Any]]:
+    lines = run.read_metrics()
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, dict) or not is_number(line.get("step")):
+            raise CheckpointError(
+                f"{run.metrics}:{number}: expected an object with a number as step; got {repr(line)[:60]}"
+            )
+    return lines
 
 
 def _sentence(summary: Mapping[str, Any]) -> str:
@@ -135,12 +164,6 @@ def _sentence_of_one(side: Mapping[str, Any]) -> str:
     return f"After supervised training, {side['em']:.1%} of {side['n']} held-out tasks are solved by a shortest way."
 
 
-def headline(*sides: Mapping[str, Any]) -> str:
-    """What a run is about: Target-Bench's overall score for first-person tasks, em, or the reward without verdicts."""
-    given = (name for name in ("overall", "em") if all(side.get(name) is not None for side in sides))
-    return next(given, "value")
-
-
 def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: str) -> tuple[tuple[str, str], ...]:
     rows = {
         "Algorithm": summary.get("algorithm"),
@@ -150,7 +173,7 @@ def _origin(summary: Mapping[str, Any], provenance: Mapping[str, Any], recipe: s
         "Last session, evaluations included": _minutes(summary.get("seconds")),
         "Library version": provenance.get("version"),
         "Git commit": provenance.get("commit"),
-        "Command": " ".join(provenance.get("command", [])) or None,
+        "Command": " ".join(map(str, provenance.get("command", []))) or None,
         "Started": provenance.get("started"),
         "Python": provenance.get("python"),
         "Platform": provenance.get("platform"),

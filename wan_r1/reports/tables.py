@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from wan_r1.reports.facts import RunFacts, Side, headline
+from wan_r1.reports.facts import RunFacts, Side
+from wan_r1.reports.summary import headline
 from wan_r1.runs import GROUPS
 
 __all__ = ["cards", "comparison_table", "result_table", "violation_table"]

@@ -37,6 +37,9 @@ PREFIXES = (25, 50, 75)
 RESOLVABLE = 2.0
 """Agent sizes per frame up to which a fast video is counted as honest."""
 
+SHORTCUT, SAVED = 2.5, 2.0
+"""Agent sizes of a hop that cuts off a part of the way, at most, and by which the part is longer than the hop."""
+
 STEP = 1.5
 """Agent sizes up to which a hop from one frame to the next is no cheat but a quick step."""
 
@@ -73,6 +76,8 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
         )
         if motion in MAY_BE_LEGAL and is_legal(task, points[:, :2]):
             continue
+        if motion != "exact" and np.array_equal(points, walk, equal_nan=True):
+            continue  # nothing to cut off in this task
         if motion in HOPS and sizes_per_frame(task, HOPS[motion] + 1) <= STEP:
             continue
         for stage, build in (STAGES | (BOX_STAGES if pushes else {}) | own_stages).items():
@@ -205,6 +210,27 @@ def _blinks(task: Task, walk: Points) -> Points:
     return points
 
 
+def _shortcut(hidden: int) -> Callable[[Task, Points], Points]:
+    """The way at twice its pace, but for one hop over what lies between two places near each other.
+
+    The agent is not seen in so many frames of the hop. Without such places it is the way itself.
+    """
+
+    def move(task: Task, walk: Points) -> Points:
+        fast = walk[::2]
+        gone = np.concatenate([[0.0], in_sizes(task, np.diff(fast, axis=0)).cumsum()])
+        apart = in_sizes(task, (fast[:, None] - fast[None]).reshape(-1, 2)).reshape(len(fast), -1)
+        saved = np.where(apart <= SHORTCUT, gone[None] - gone[:, None] - apart, 0.0)
+        start, end = np.unravel_index(int(saved.argmax()), saved.shape)
+        if saved[start, end] < SAVED:
+            return walk
+        unseen = np.full((hidden, walk.shape[1]), np.nan, np.float32)
+        points = np.concatenate([fast[: start + 1], unseen, fast[end:]])[: len(walk)]
+        return np.pad(points, ((0, len(walk) - len(points)), (0, 0)), mode="edge")
+
+    return move
+
+
 def _leave(task: Task, walk: Points) -> Points:
     there = walk[::2][: (len(walk) + 1) // 2]
     return np.concatenate([there, there[::-1]])[: len(walk)]
@@ -250,6 +276,8 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
     "vanish_and_arrive": _vanish_and_arrive,
     "flickers": _flickers,
     "blinks": _blinks,
+    "shortcut": _shortcut(0),
+    "shortcut_unseen": _shortcut(2),
     "leave": _leave,
     "step_off": _step_off,
     "gone_at_the_end": _gone_at_the_end,

@@ -37,7 +37,7 @@ from wan_r1.tasks.first_person import TaskKey, reference_video
 from wan_r1.types import Score, Task
 from wan_r1.video import check_video, subsample
 
-__all__ = ["GATES", "EmbeddingReward"]
+__all__ = ["EmbeddingReward"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ APART = 1 / 6
 """Frames at least this much of the reference away from the first (the last) are compared with it."""
 
 _PARTS = ("endpoint", "progress", "order", "structure")
-GATES = ("likeness", "smoothness", "steps", "motion", "start", "parallax", "continuity", "tint", "single")
+_GATES = ("likeness", "smoothness", "steps", "motion", "start", "parallax", "continuity", "tint", "single")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +132,7 @@ class EmbeddingReward:
         check_video(video)
         reference = _reference(TaskKey(task), self, min(max(len(video), 2), self.num_frames), *video.shape[1:3])
         if len(video) < 2:
-            return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *GATES), 0.0))
+            return Score(value=0.0, parts=dict.fromkeys((*_PARTS, *_GATES, "gate"), 0.0))
         video = subsample(video, min(len(video), self.num_frames))
         vectors = encode_frames(self.encoder, video, self.weights, self.device)
         alike = reference.similarity(vectors)
@@ -144,8 +144,8 @@ class EmbeddingReward:
             "tint": 1 - _share(np.abs(tints(video) - reference.tints[best]).mean(), *TINT),
             "single": _single(details(video), best, reference),
         }
-        gate = float(np.prod([parts[name] for name in GATES]))
-        value = gate * sum(getattr(self, name) * parts[name] for name in _PARTS)
+        parts["gate"] = float(np.prod([parts[name] for name in _GATES]))
+        value = parts["gate"] * sum(getattr(self, name) * parts[name] for name in _PARTS)
         return Score(value=float(np.clip(value, 0, 1)), parts=parts)
 
     def _compare(self, vectors: Vectors, alike: Floats, reference: "_Reference") -> dict[str, float]:

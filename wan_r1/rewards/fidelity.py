@@ -2,13 +2,14 @@
 
 The changes come per tile (about half a board cell), with a global change of light removed and noise averaged out, so a
 mild brightness change or grain costs nothing, while an erased wall or a moved goal is a change of many grey levels. A
-change of many tiles counts if it lasts a few frames; one of few tiles if it stays.
+change of many tiles counts if it lasts a few frames; one of few tiles if it stays where it is or goes on and on.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
@@ -46,8 +47,11 @@ class FidelityCheck:
     violation_share: float = 0.06
     """Share of changed tiles in a frame that makes it a changed scene."""
     steady_tiles: int = 3
-    """Tiles changed in most of the frames that show them, from which on the scene is changed; one wall has four. Drawn,
-    blurred, noisy and decoded solutions had none (tiny and easy, five games), 400 videos of our models at most one."""
+    """Tiles changed in most of the frames that show them, or for min_frames, from which on the scene is changed; a wall
+    has four. Drawn, blurred, noisy and decoded solutions had none in most frames (tiny and easy, five games), 400
+    videos of our models at most one."""
+    restless_tiles: float = 2.0
+    """Changed tiles in the mean frame from which on the scene is changed, wherever they are."""
     goal_lost: float = 0.6
     """Share of a goal's contrast by which its colour may differ."""
     min_frames: int = 3
@@ -62,8 +66,11 @@ class FidelityCheck:
             raise ConfigError(
                 f"free_share {self.free_share}, full_loss_share {self.full_loss_share}: need 0 <= free < full <= 1"
             )
-        if min(self.min_frames, self.steady_tiles) < 1 or self.tolerance <= 0:
-            numbers = f"min_frames {self.min_frames}, steady_tiles {self.steady_tiles}, tolerance {self.tolerance}"
+        if min(self.min_frames, self.steady_tiles) < 1 or min(self.tolerance, self.restless_tiles) <= 0:
+            numbers = ", ".join(
+                f"{name} {getattr(self, name)}"
+                for name in ("min_frames", "steady_tiles", "tolerance", "restless_tiles")
+            )
             raise ConfigError(f"{numbers}: must be positive")
 
     def __call__(self, observation: Observation, task: Task) -> SceneFacts:
@@ -73,10 +80,9 @@ class FidelityCheck:
         shares = changed.sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)
         span = self.full_loss_share - self.free_share
         fidelity = 1 - np.clip((shares.mean() - self.free_share) / span, 0, 1)
-        steady = (changed & _steady(changed, visible, task)).sum(axis=(1, 2)) >= self.steady_tiles
-        checks = {
-            "scene_changed": (shares > self.violation_share) | (observation.contrast < self.least_contrast) | steady
-        }
+        ground = tiles_outside((*task.objects.values(), *task.goals), changed.shape[1:])
+        few = self._few_tiles(changed & ground, visible)
+        checks = {"scene_changed": (shares > self.violation_share) | (observation.contrast < self.least_contrast) | few}
         for index, box in enumerate(task.goals):
             moved = self._box_changed(observation.changes, box) | (observation.goals[:, index] > self.goal_lost)
             checks["goal_moved"] = checks.get("goal_moved", False) | moved
@@ -86,6 +92,16 @@ class FidelityCheck:
             if frame is not None:
                 violations.append(Violation(kind=kind, frame=frame))
         return SceneFacts(fidelity=float(fidelity), violations=tuple(violations))
+
+    def _few_tiles(self, changed: NDArray[np.bool_], visible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Frames [T] in which few tiles changed too steadily, too long or too often; changed, visible: [T, r, c].
+
+        Those below the first places of objects are left out: what they show is guessed. Goals have their own check.
+        """
+        number = changed.sum(axis=(1, 2))
+        steady = (changed & _in_most(changed, visible)).sum(axis=(1, 2)) >= self.steady_tiles
+        held = _held(changed, self.min_frames).sum(axis=(1, 2)) >= self.steady_tiles
+        return np.asarray(steady | held | ((number > 0) & (number.mean() >= self.restless_tiles)))
 
     def _changed_looks(self, observation: Observation) -> Iterator[Violation]:
         """The first object that does not look like itself in most frames that show it."""
@@ -113,11 +129,17 @@ class FidelityCheck:
         return np.asarray(total[np.arange(len(part)), half] > self.tolerance * np.maximum(half, 1))
 
 
-def _steady(changed: NDArray[np.bool_], visible: NDArray[np.bool_], task: Task) -> NDArray[np.bool_]:
-    """Tiles [r, c] changed in most of the frames that show them, of changed and visible [T, r, c].
-
-    Those below the first places of objects are left out: what they show is guessed. Goals are checked by themselves.
-    """
+def _in_most(changed: NDArray[np.bool_], visible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tiles [r, c] changed in most of the frames that show them, of changed and visible [T, r, c]."""
     seen = visible.sum(axis=0)
-    often = changed.sum(axis=0) > np.maximum(seen / 2, LEAST_SEEN / 2 * len(visible))
-    return np.asarray(often & tiles_outside((*task.objects.values(), *task.goals), often.shape))
+    return np.asarray(changed.sum(axis=0) > np.maximum(seen / 2, LEAST_SEEN / 2 * len(visible)))
+
+
+def _held(changed: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """Frames and tiles [T, r, c] that belong to a run of at least so many changed frames; shorter if the video is."""
+    length = min(length, len(changed))
+    full = np.asarray(sliding_window_view(changed, length, axis=0).all(axis=-1))
+    held: NDArray[np.bool_] = np.zeros(changed.shape, bool)
+    for offset in range(length):
+        held[offset : offset + len(full)] |= full
+    return held

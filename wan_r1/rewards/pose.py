@@ -1,6 +1,5 @@
 """The pose reward of first-person videos: decode the camera's path and compare it as Target-Bench does."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError
 from wan_r1.metrics.target_bench import OFFICIAL, measure, soft_endpoint
-from wan_r1.rewards.embedding import GATES, EmbeddingReward
+from wan_r1.rewards.embedding import EmbeddingReward
 from wan_r1.tasks import FAMILIES, family_of
 from wan_r1.tasks.first_person import anchor_of
 from wan_r1.trackers import DECODERS
@@ -87,9 +86,11 @@ class NavigationReward:
             raise ConfigError(f"pose_weight: {self.pose_weight}; must lie in [0, 1]")
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
-        """Score of video [T, H, W, 3] uint8 of a first-person task; the parts carry the name of their reward."""
+        """Score of video [T, H, W, 3] uint8 of a first-person task; the parts carry the name of their reward, and the
+        gate stands beside those of both."""
         scores = {"embedding": self.embedding(task, video), "pose": self.pose(task, video)}
         parts = {f"{name}.{part}": value for name, score in scores.items() for part, value in score.parts.items()}
-        pose = scores["pose"].value * math.prod(scores["embedding"].parts[name] for name in GATES)
+        parts["pose.gate"] = parts["embedding.gate"]
+        pose = scores["pose"].value * parts["pose.gate"]
         value = (1 - self.pose_weight) * scores["embedding"].value + self.pose_weight * pose
         return Score(value=value, parts=parts, verdict=scores["pose"].verdict)

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from wan_r1.errors import ConfigError
 from wan_r1.types import Score, Task
 
 __all__ = ["BatchReward", "Reward", "score_each"]
@@ -30,7 +31,20 @@ class BatchReward(Protocol):
 
 
 def score_each(reward: Reward, tasks: Sequence[Task], videos: Sequence[NDArray[np.uint8]]) -> list[Score]:
-    """One Score for each video, in this process: all at once if the reward can, else one after the other."""
+    """One Score for each video, in this process: all at once if the reward can, else one after the other.
+
+    ConfigError if the reward gives something else.
+    """
     if isinstance(reward, BatchReward):
-        return reward.score_many(tasks, videos)
-    return [reward(task, video) for task, video in zip(tasks, videos, strict=True)]
+        scores = list(reward.score_many(tasks, videos))
+    else:
+        scores = [reward(task, video) for task, video in zip(tasks, videos, strict=True)]
+    name = getattr(reward, "__qualname__", type(reward).__qualname__)
+    for score in scores:
+        if not isinstance(score, Score):
+            raise ConfigError(
+                f"reward {name}: returned {score!r} for a video; return wan_r1.types.Score(value=..., parts={{...}})"
+            )
+    if len(scores) != len(videos):
+        raise ConfigError(f"reward {name}: score_many returned {len(scores)} scores for {len(videos)} videos")
+    return scores

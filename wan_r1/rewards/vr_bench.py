@@ -47,8 +47,9 @@ class PaperReward:
 
     def __call__(self, task: Task, video: NDArray[np.uint8]) -> Score:
         """Score of video [T, H, W, 3] uint8 of a task of any game family."""
-        seen = unseen(task, len(video)) if too_small(task, video) else TRACKERS["sprite"]()(video, task)
-        track = seen if self.tracker == "sprite" else TRACKERS[self.tracker]()(video, task)
+        small = too_small(task, video)
+        seen = unseen(task, len(video)) if small else TRACKERS["sprite"]()(video, task)
+        track = seen if small or self.tracker == "sprite" else TRACKERS[self.tracker]()(video, task)
         ways = [
             repeat_last(points, box.center) for points, box in zip(track.points, task.objects.values(), strict=True)
         ]

@@ -19,6 +19,8 @@ from wan_r1.types import Track, Verdict, Violation
 
 __all__ = [
     "AT_CELL",
+    "DETOUR",
+    "FEWEST_FRAMES",
     "LEFT_THE_GOAL",
     "OFF_FLOOR",
     "STEP_SLACK",
@@ -49,9 +51,12 @@ STEP_SLACK = 0.5
 MAX_STEP = 4.0
 """Longest way in cells between two frames that can still be followed; the way around one wall block has 6."""
 
-UNSEEN_DETOUR = 1.5
-"""Cells by which the way may be longer than a straight line if the agent was not seen in between: a corner of 2 + 2
-cells has 1.2. An agent that blinks while it passes over a wall or a trap may not claim to have walked around it."""
+DETOUR = 1.5
+"""Cells by which the way between two frames may be longer than a straight line: a corner of 2 + 2 cells has 1.2. An
+agent that hops over a wall or a trap, or blinks while it passes, may not claim to have walked around it."""
+
+FEWEST_FRAMES = 9
+"""A video of fewer frames may not go faster than one of so many: two frames, start and goal, are no walk."""
 
 STEADY_SHARE = 0.6
 """Share of the steps, from the first in which the agent moves to the last, in which a steady walk moves."""
@@ -145,7 +150,7 @@ def _is_floor(grid: Grid, cell: Cell) -> bool:
 
 def step_cap(cells: Points, way: int, num_frames: int, max_step: float = MAX_STEP) -> float:
     """Longest legal way in cells between two frames."""
-    needed = way / max(1, num_frames - 1)
+    needed = way / (max(FEWEST_FRAMES, num_frames) - 1)
     pace = 1.5 * steady_pace(np.abs(np.diff(cells, axis=0)).sum(axis=1), least=0.3)
     return float(min(max_step, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
 
@@ -179,7 +184,7 @@ def walk_violation(
         straight = float(np.hypot(*np.subtract(place.position, before.position)))
         is_open = _is_open(grid, before, place)
         way = _way(grid, before, place, limit, is_open)
-        if way > limit or (t - last > 1 and not is_open and way > straight + UNSEEN_DETOUR):
+        if way > limit or (t and not is_open and way > straight + DETOUR):
             yield Violation(kind="teleport" if is_open or straight > limit else blocked, frame=t)
             return
         before, last = place, t

@@ -23,6 +23,9 @@ BoxPx = tuple[int, int, int, int]
 Found = tuple[bool, tuple[float, float], float]
 """Whether the object was found, the centre of its box in pixels, and the score."""
 
+MIN_BOX_PX = 2
+"""Least side of a box that holds something to follow."""
+
 Video = NDArray[np.uint8]
 
 
@@ -35,7 +38,10 @@ class Follower(Protocol):
 
 
 def follow_objects(parts: Iterable[Video], task: Task, start: Callable[[Video, BoxPx], Follower]) -> Track:
-    """Track of all objects of a task in a video that comes in parts; `start` takes frame 0 and a box in it."""
+    """Track of all objects of a task in a video that comes in parts; `start` takes frame 0 and a box in it.
+
+    TrackingError if the task has no objects, or the video is too small to show one.
+    """
     if not task.objects:
         raise TrackingError(f"task of {task.family}: it has no objects to follow; a tracker needs at least one box")
     found: list[list[Found]] = [[] for _ in task.objects]
@@ -50,8 +56,8 @@ def follow_objects(parts: Iterable[Video], task: Task, start: Callable[[Video, B
                         row.append(follower.update(frame))
                     continue
                 height, width = frame.shape[:2]
-                for row, box in zip(found, task.objects.values(), strict=True):
-                    x, y, w, h = _box_px(box, task.first_frame.shape[1::-1], (width, height))
+                for row, (name, box) in zip(found, task.objects.items(), strict=True):
+                    x, y, w, h = _box_px(name, box, task.first_frame.shape[1::-1], (width, height))
                     followers.append(start(frame, (x, y, w, h)))
                     row.append((True, (x + w / 2, y + h / 2), 1.0))
             except cv2.error as error:
@@ -74,7 +80,7 @@ def _as_track(names: tuple[str, ...], found: list[list[Found]], size: tuple[int,
     )
 
 
-def _box_px(box: Box, picture_size: tuple[int, ...], video_size: tuple[int, int]) -> BoxPx:
+def _box_px(name: str, box: Box, picture_size: tuple[int, ...], video_size: tuple[int, int]) -> BoxPx:
     """(x, y, width, height) in whole video pixels: VR-Bench scales whole picture pixels, truncates, and clamps.
 
     Boxes are whole pixels of the picture; rounding to 1e-3 px undoes the error of their division by its size.
@@ -84,6 +90,11 @@ def _box_px(box: Box, picture_size: tuple[int, ...], video_size: tuple[int, int]
         int(round(value * picture, 3) * (pixels / picture))
         for value, picture, pixels in zip(values, picture_size * 2, video_size * 2, strict=True)
     )
+    if min(width, height) < MIN_BOX_PX:
+        raise TrackingError(
+            f"{video_size[0]} x {video_size[1]} px: {name} has {width} x {height} px there, too few to be tracked; "
+            "use larger videos"
+        )
     x = max(0, min(x, video_size[0] - 1))
     y = max(0, min(y, video_size[1] - 1))
     width = max(1, min(width, video_size[0] - x))

@@ -78,7 +78,7 @@ class SpriteTracker:
     """Opacity above which a further instance of the same object counts: imprecise decoders leave fainter trails."""
     min_copy_score: float = 0.55
     """Share of the contrast that a further instance must explain."""
-    min_lasting_amplitude: float = 0.4
+    min_lasting_amplitude: float = 0.3
     """Opacity above which a further instance counts that is there in most frames: ghosts of decoders are not."""
 
     def __post_init__(self) -> None:

@@ -74,10 +74,17 @@ class Demonstrations(TaskSource):
     """Videos of a demonstrator at work on a stream of tasks."""
 
     wrong_turns: float | dict[str, float] = 0.0
-    "chance of a wrong turn at each junction, or one for each family; 0 shows solutions."
+    "chance of a wrong turn at each junction, or one for each family; 0, or a family left out, shows solutions"
 
     def __post_init__(self) -> None:
         TaskSource.__post_init__(self)
+        named = self.wrong_turns if isinstance(self.wrong_turns, dict) else {}
+        if odd := sorted(set(named) - set(self.families)):
+            shown = ", ".join(dict.fromkeys(self.families))
+            raise ConfigError(
+                f"data: wrong_turns names {', '.join(odd)}, but the tasks are of {shown}; "
+                "name families of data.family only, or give one number for all"
+            )
         for family in self.families:
             if not 0 <= self.chance(family) < 1:
                 raise ConfigError(f"data: wrong_turns = {self.wrong_turns} must lie in [0, 1)")
@@ -214,6 +221,7 @@ def _encode_all(
 ) -> tuple[dict[str, Tensor], list[str]]:
     latents, firsts, images, texts = [], [], [], list[str]()
     mine = world.share(total)
+    progress("encoding videos", 0, len(mine))
     for start in range(mine.start, mine.stop, batch_size):
         stop = min(mine.stop, start + batch_size)
         prompts, videos = _examples(policy, source, rows, start, stop)

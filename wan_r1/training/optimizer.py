@@ -27,7 +27,9 @@ class OptimizerSettings:
     scalar_learning_rate: float = 3e-3
     "muon only: step of what is not a matrix"
     weight_decay: float = 0.0
+    "adamw: of all weights; muon: of the matrices only; sgd has none"
     betas: tuple[float, float] = (0.9, 0.99)
+    "adamw only; muon has its own (momentum 0.95; 0.9, 0.99 for what is not a matrix), sgd none"
     max_gradient_norm: float = 1.0
     warmup_steps: int = 0
     "the rate rises linearly over these steps of SFT or iterations of RL"

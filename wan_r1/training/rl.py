@@ -31,7 +31,7 @@ from wan_r1.training.checkpoint import with_prefix, without_prefix
 from wan_r1.training.curriculum import hardest
 from wan_r1.training.data import TaskSource
 from wan_r1.training.optimizer import OptimizerSettings, update_average
-from wan_r1.training.rollout_numbers import rollout_numbers
+from wan_r1.training.rollout_numbers import mean_numbers, rollout_numbers
 from wan_r1.training.state import Evaluate, TrainingState, evaluate_average, load_state, save_state
 from wan_r1.types import Score, Task
 
@@ -62,13 +62,14 @@ class RLSettings:
     "start noises in a group; none: 1 if rollouts have noisy steps, so that videos differ by the noise that the update"
     "sees, else one for each video"
     batch_size: int = 36
-    "videos sampled and trained together"
+    "videos that one process samples and trains together: memory, and with minibatches above 1 what a step consists of"
     minibatches: int = 1
-    "optimiser steps for each pass over the rollouts; at most one for each batch of a process"
+    "optimiser steps for each pass over the rollouts; at most one for each batch of a process, so that with more than 1"
+    "the steps depend on batch_size and on the number of processes"
     buffer: BufferSettings = field(default_factory=BufferSettings)
     part_weights: dict[str, float] = field(default_factory=dict)
-    "parts of the reward that are normalised within their group each by itself, times its gate and penalty, and then"
-    "weighted, as {progress = 0.5, exact = 0.5}; empty: the value is normalised"
+    "parts of the reward that are normalised within their group each by itself, times the gate and the penalty of the"
+    "same reward, and then weighted, as {progress = 0.5, exact = 0.5}; empty: the value is normalised"
     scale_advantages: bool = False
     "divides the advantages of a group by the largest of them if that is above 1; their mean stays 0, which clipping,"
     "as by algorithm.max_advantage of nft, does not keep"
@@ -104,6 +105,11 @@ class RLSettings:
             raise ConfigError(
                 f"rl: batch_size = {self.batch_size}, checkpoint_every = {self.checkpoint_every} and "
                 f"minibatches = {self.minibatches} must be at least 1, seed = {self.seed} at least 0"
+            )
+        if min(self.tries_per_task, self.evaluate_every) < 0:
+            raise ConfigError(
+                f"rl: tries_per_task = {self.tries_per_task} and evaluate_every = {self.evaluate_every} must be at "
+                "least 0; 0 takes every task, and evaluates never"
             )
         weights = self.part_weights.values()
         if weights and not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
@@ -149,7 +155,7 @@ class RLTrainer:
         """
         state = self._start()
         if resume:
-            tensors, _ = load_state(state, self.run, self.world, self.optimizer)
+            tensors, _ = load_state(state, self.run, self.world, self.optimizer, self.settings.checkpoint_every)
             state.buffer.restore(without_prefix("buffer", tensors))
         settings, began = self.settings, time.monotonic() - state.seconds
         asked, over = False, state.done >= settings.iterations or state.seconds >= 60 * max_minutes
@@ -176,6 +182,7 @@ class RLTrainer:
 
     def _start(self) -> _State:
         self.settings.noises(self.algorithm.sampler)  # refuses a group of equal videos before anything is made
+        self.algorithm.check(self.policy)
         if self.settings.buffer.steps and self.policy.config.sharding != "none":
             raise ConfigError(
                 f"rl.buffer.steps = {self.settings.buffer.steps}: processes that share weights must train on equally "
@@ -343,8 +350,7 @@ class RLTrainer:
 
     def _numbers(self, batches: Sequence[RolloutBatch], rewards: Floats, kept: NDArray[np.bool_]) -> dict[str, float]:
         mine = rollout_numbers([score for batch in batches for score in batch.scores], rewards, kept)
-        everywhere = self.world.gather_items([mine])
-        return {name: sum(each[name] for each in everywhere) / len(everywhere) for name in mine}
+        return mean_numbers(self.world.gather_items([mine]))
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:
@@ -353,10 +359,17 @@ class RLTrainer:
 
 
 def _counted(score: Score, part: str) -> float:
-    """A part of a score as far as its gate and penalty leave it."""
+    """A part of a score as far as gate and penalty leave it; those of "embedding.order" begin with "embedding." too."""
     if part not in score.parts:
         raise ConfigError(f"rl.part_weights: the reward has no part {part!r}; it has {', '.join(sorted(score.parts))}")
-    return score.parts[part] * score.parts.get("gate", 1.0) * score.parts.get("penalty", 1.0)
+    reward = part[: part.rfind(".") + 1]
+    gate, penalty = f"{reward}gate", f"{reward}penalty"
+    if gate not in score.parts:
+        raise ConfigError(
+            f"rl.part_weights: the reward has no part {gate!r}, so that {part!r} would count in a video that cheats; "
+            "leave rl.part_weights out, or let the reward name its gate (1.0 where nothing is to be taken off)"
+        )
+    return score.parts[part] * score.parts[gate] * score.parts.get(penalty, 1.0)
 
 
 def _mix(*numbers: int) -> int:

@@ -1,6 +1,6 @@
 """What is logged about the rollouts of one iteration, on numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,13 @@ from wan_r1.metrics.statistics import pass_at_k
 from wan_r1.rewards.route import num_distinct
 from wan_r1.types import Score
 
-__all__ = ["rollout_numbers"]
+__all__ = ["mean_numbers", "rollout_numbers"]
 
 Floats = NDArray[np.float64]
 
 
 def rollout_numbers(scores: Sequence[Score], rewards: Floats, kept: NDArray[np.bool_]) -> dict[str, float]:
-    """Means over videos and groups.
+    """Means over videos and groups; of a part, over the videos that have it.
 
     Args:
         scores: of the videos, group by group.
@@ -40,9 +40,16 @@ def rollout_numbers(scores: Sequence[Score], rewards: Floats, kept: NDArray[np.b
     if len(routes) == len(scores):
         groups = [routes[first : first + group_size] for first in range(0, len(routes), group_size)]
         numbers["rollout/distinct_paths"] = float(np.mean([num_distinct(group) / group_size for group in groups]))
-    for part in scores[0].parts:
-        numbers[f"part/{part}"] = float(np.mean([score.parts[part] for score in scores]))
+    for part in dict.fromkeys(name for score in scores for name in score.parts):
+        numbers[f"part/{part}"] = float(np.mean([score.parts[part] for score in scores if part in score.parts]))
     return numbers
+
+
+def mean_numbers(everywhere: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each number over the processes that have it."""
+    names = dict.fromkeys(name for each in everywhere for name in each)
+    found = {name: [each[name] for each in everywhere if name in each] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _powers_and(last: int) -> list[int]:

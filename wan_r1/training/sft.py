@@ -20,6 +20,7 @@ from wan_r1.flow.schedule import interpolate, shift_sigmas
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
 from wan_r1.training.data import Encoded
+from wan_r1.training.gradient import add_gradients
 from wan_r1.training.optimizer import OptimizerSettings, update_average
 from wan_r1.training.state import Evaluate, TrainingState, evaluate_average, load_state, save_state
 
@@ -49,11 +50,11 @@ class SFTSettings:
 
     def __post_init__(self) -> None:
         counts = (self.steps, self.batch_size, self.micro_batch_size or 1, self.log_every, self.checkpoint_every)
-        if min(counts) < 1 or self.micro_batch_size == 0 or self.seed < 0:
+        if min(counts) < 1 or self.micro_batch_size == 0 or min(self.seed, self.evaluate_every) < 0:
             raise ConfigError(
                 f"sft: steps = {self.steps}, batch_size = {self.batch_size}, micro_batch_size = "
                 f"{self.micro_batch_size}, log_every = {self.log_every} and checkpoint_every = {self.checkpoint_every} "
-                f"must be at least 1, seed = {self.seed} at least 0"
+                f"must be at least 1, seed = {self.seed} and evaluate_every = {self.evaluate_every} at least 0"
             )
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"sft: ema_decay = {self.ema_decay} must be in [0, 1); 0 takes the weights")
@@ -90,7 +91,7 @@ class SFTTrainer:
         parameters = self.policy.trainable_parameters()
         state = _State(parameters=parameters, optimizer=self.optimizer.build(parameters))
         if resume:
-            _, notes = load_state(state, self.run, self.world, self.optimizer)
+            _, notes = load_state(state, self.run, self.world, self.optimizer, self.settings.checkpoint_every)
             state.losses = list(notes.get("losses", []))
         settings, clock, timed = self.settings, Clock(), 0
         asked, over = False, state.done >= settings.steps or state.seconds >= 60 * max_minutes
@@ -149,9 +150,7 @@ class SFTTrainer:
         noisy = self.policy.pin(interpolate(clean, noise, sigmas), condition)
         velocity = self.policy.velocity(noisy, sigmas, condition)
         losses = flow_matching_loss(velocity, noise - clean, self.policy.free_mask)
-        loss = losses.sum() / self.settings.batch_size
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+        return add_gradients(losses.sum() / self.settings.batch_size)
 
     def _record(self, step: int, numbers: dict[str, float]) -> None:
         if self.world.is_main:

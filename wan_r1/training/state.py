@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wan_r1.distributed import World
+from wan_r1.errors import CheckpointError
 from wan_r1.policies.sharding import gather_whole, part_of
 from wan_r1.policies.wan import WanPolicy
 from wan_r1.runs import RunFolder
@@ -23,7 +24,7 @@ from wan_r1.training.checkpoint import (
 )
 from wan_r1.training.optimizer import OptimizerSettings
 
-__all__ = ["Evaluate", "TrainingState", "evaluate_average", "load_state", "save_state"]
+__all__ = ["Evaluate", "TrainingState", "can_go_on", "evaluate_average", "load_state", "save_state"]
 
 Evaluate = Callable[[WanPolicy], dict[str, float]]
 """Numbers of a policy on the validation tasks."""
@@ -67,20 +68,43 @@ def save_state(
     world.barrier()
 
 
+def can_go_on(run: RunFolder, checkpoint_every: int) -> bool:
+    """Whether there is a checkpoint to go on from; false if the run was killed before its first one. Writes nothing.
+
+    Raises:
+        CheckpointError: there is no run here, or its checkpoint is gone.
+    """
+    last = run.checkpoints / "last"
+    if has_checkpoint(last):
+        return True
+    if not run.metrics.exists():
+        raise CheckpointError(
+            f"{last}: no checkpoint here, and no run to go on with; leave out --resume to begin one in {run.path}, "
+            "or name the folder of the run"
+        )
+    step = max((line["step"] for line in run.read_metrics()), default=0)
+    # The metrics of a step are written before its checkpoint, so a kill may come between them.
+    if step > checkpoint_every or run.summary.exists():
+        raise CheckpointError(
+            f"{last}: is missing, and the metrics go up to step {step}; put it back, or choose another run folder"
+        )
+    return False
+
+
 def load_state(
-    state: TrainingState, run: RunFolder, world: World, optimizer: OptimizerSettings
+    state: TrainingState, run: RunFolder, world: World, optimizer: OptimizerSettings, checkpoint_every: int
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Go on from checkpoints/last; later lines of metrics are dropped. Returns all that is in it.
 
     Returns nothing, and the state stays as it is, if the run was killed before its first checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint is of another policy or optimiser, or there is none though the run is new.
+        CheckpointError: the checkpoint is of another policy or optimiser, or there is none where one should be.
     """
     last = run.checkpoints / "last"
     tensors: dict[str, Tensor] = {}
     notes: dict[str, Any] = {}
-    if has_checkpoint(last) or not run.metrics.exists():
+    if can_go_on(run, checkpoint_every):
         tensors, notes = read_checkpoint(last)
         load_parameters(state.parameters, without_prefix("weights", tensors), last)
         optimizer.check_same(notes, last)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
 from wan_r1.tasks.irregular_maze.solve import lengths_along
 from wan_r1.tasks.presence import at_point, doubled, lost
-from wan_r1.tasks.walk import LEFT_THE_GOAL, steady_pace
+from wan_r1.tasks.walk import FEWEST_FRAMES, LEFT_THE_GOAL, steady_pace
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["judge"]
@@ -31,6 +31,10 @@ TREMBLE = 0.15
 
 STEP_SLACK = 0.5
 """Road widths by which one step may exceed the cap: two positions of imprecise pictures."""
+
+DETOUR = 0.75
+"""Road widths by which the way between two frames may be longer than a straight line: a right angle at 2.5 widths a
+frame has .73. An agent that hops over ground, or blinks meanwhile, may not claim to have followed the road."""
 
 MIN_CAP = 1.0
 """A step of one road width is legal at any pace."""
@@ -97,7 +101,8 @@ def judge(task: Task, track: Track) -> Verdict:
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
     cap = _step_cap(points[frames], way, len(points))
-    broken = [*_walk_violation(net, frames, places, cap, state.start), *lost(seen, points), *doubled(track.copies[row])]
+    walk = _walk_violation(net, points, frames, places, cap, state.start)
+    broken = [*walk, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
     left = _left(net, places[:legal], state.goal)
@@ -141,18 +146,20 @@ def _places(net: _Net, points: Points) -> _Places:
 
 def _step_cap(points: Points, way: float, num_frames: int) -> float:
     """Longest legal way in road widths between two frames, from the way to go and the video's own steady pace."""
-    needed = way / max(1, num_frames - 1)
+    needed = way / (max(FEWEST_FRAMES, num_frames) - 1)
     pace = PACE_SLACK * steady_pace(np.hypot(*np.diff(points, axis=0).T), least=MOVING)
     return float(min(MAX_STEP, max(MIN_CAP, PACE_SLACK * needed, min(pace, MAX_PACE * needed))))
 
 
 def _walk_violation(
-    net: _Net, frames: NDArray[np.int64], places: _Places, cap: float, start: int
+    net: _Net, points: Points, frames: NDArray[np.int64], places: _Places, cap: float, start: int
 ) -> Iterator[Violation]:
     """The first frame in which the agent is beside the roads, or too far along them from where it was."""
     if not len(frames):
         return
     limits = cap * np.diff(frames, prepend=-1) + STEP_SLACK
+    straight = np.hypot(*np.diff(points[frames], axis=0).T)
+    limits[1:] = np.minimum(limits[1:], straight + DETOUR)
     if frames[0] == 0:
         limits[0] = STEP_SLACK
     steps = np.concatenate([_left(net, places[:1], start), _ways(net, places[:-1], places[1:]).min(axis=(1, 2))])

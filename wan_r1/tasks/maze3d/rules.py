@@ -23,6 +23,10 @@ __all__ = ["judge"]
 OFF_ROAD = 0.25
 """Steps by which the ball's centre may leave the road in the picture; half a cube aside is .23."""
 
+DETOUR = 2.0
+"""Steps by which the way between two frames may be longer than it looks in the picture: a rung up and a cube forward
+end where they began. Who hops, or blinks, from branch to branch may not claim to have gone around by the road."""
+
 LEFT_THE_GOAL = 0.4
 """Factor of progress once the ball was at the goal and left it. Less than on boards: half of the way in the picture may
 be less than half of the steps, since rungs are longer there."""
@@ -101,12 +105,13 @@ def _follow(
     last = -1
     for index, t in enumerate(frames):
         near = np.flatnonzero(off[index] <= OFF_ROAD)
-        limit = cap * (t - last) + STEP_SLACK if t else STEP_SLACK
+        straight = float(np.linalg.norm(points[t] - origin))
+        limit = min(cap * (t - last) + STEP_SLACK, straight + DETOUR) if t else STEP_SLACK
         ways = _ways(view.road, spots, near, shares[index, near])
         total = np.where(ways <= limit, spots.cost[:, None] + ways**2 / (t - last), np.inf)
         reached = np.isfinite(total).any(axis=0)
         if not reached.any():
-            jumps = len(near) and np.linalg.norm(points[t] - origin) > limit
+            jumps = len(near) and straight > cap * (t - last) + STEP_SLACK
             return followed, [Violation(kind="teleport" if jumps else "off_road", frame=t)]
         near, total = near[reached], total[:, reached]
         cost = total.min(axis=0) + off[index, near] ** 2

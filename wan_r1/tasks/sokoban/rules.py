@@ -15,7 +15,7 @@ from wan_r1.tasks.grid import STEPS, Cell
 from wan_r1.tasks.presence import at_point, doubled, lost
 from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.tasks.sokoban.solve import SolutionTable, State, move, solution_table, state_of
-from wan_r1.tasks.walk import AT_CELL, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
+from wan_r1.tasks.walk import AT_CELL, DETOUR, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["Pose", "judge", "moves_between", "poses_at"]
@@ -34,10 +34,6 @@ PULLED = 0.35
 
 MAX_STEP = 3.0
 """Longest way in cells between two frames that can still be followed; the way around one wall or box has 4."""
-
-UNSEEN_DETOUR = 1.5
-"""Moves by which the way may be longer than a straight line if the objects were not seen in between: who blinks while
-it passes through a box may not claim to have walked around it."""
 
 Grid = NDArray[np.int8]
 Points = NDArray[np.float64]
@@ -123,8 +119,8 @@ def _poses(
     for frame in map(int, np.flatnonzero(seen)):
         limit = cap * (frame - last) + STEP_SLACK if frame else STEP_SLACK
         here = cells[:, frame]
-        if frame - last > 1:
-            limit = min(limit, float(np.hypot(*(here[0] - place[0]))) + UNSEEN_DETOUR)
+        if frame:
+            limit = min(limit, float(np.hypot(*(here[0] - place[0]))) + DETOUR)
         pose = next((each for each in poses_at(grid, here) if _way(grid, before, each, limit) <= limit), None)
         if pose is None:
             kind, number = _broken(grid, before, here, np.hypot(*(here - place).T), limit)

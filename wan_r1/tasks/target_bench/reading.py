@@ -15,9 +15,18 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError, VideoError
 from wan_r1.types import Anchor, Path, Task
-from wan_r1.video import read_image
+from wan_r1.video import VIDEO_SUFFIXES, read_image
 
-__all__ = ["HORIZONS", "REFERENCE_MODEL", "SegmentState", "list_segments", "list_videos", "read_segment", "read_truth"]
+__all__ = [
+    "HORIZONS",
+    "REFERENCE_MODEL",
+    "SegmentState",
+    "list_models",
+    "list_segments",
+    "list_videos",
+    "read_segment",
+    "read_truth",
+]
 
 HORIZONS = ("2s", "4s")
 """Variants of a segment that begin later."""
@@ -41,26 +50,41 @@ def list_segments(root: str | FilePath) -> list[FilePath]:
     """The folders of all segments, by name; `root` is the dataset or its folder Benchmark."""
     root = FilePath(root)
     inside = root / BENCHMARK if (root / BENCHMARK).is_dir() else root
-    try:
-        folders = sorted(each for each in inside.iterdir() if each.is_dir() and each.name != VIDEOS)
-    except OSError as error:
-        raise DatasetError(f"{inside}: not a folder of segments ({error.strerror})") from error
+    folders = [each for each in _folders(inside, "segments") if each.name != VIDEOS]
     if not folders:
         raise DatasetError(f"{inside}: holds no segment folders; `wan-r1 make navigation --out DIR` writes some")
     return folders
 
 
-def list_videos(root: str | FilePath) -> dict[str, dict[str, FilePath]]:
-    """Model -> segment -> video file, of wm_videos; `root` is the dataset or that folder itself."""
+def list_models(root: str | FilePath) -> list[FilePath]:
+    """The folders of all models in wm_videos, by name; `root` is the dataset or that folder itself."""
     root = FilePath(root)
-    inside = root / VIDEOS if (root / VIDEOS).is_dir() else root
+    return _folders(root / VIDEOS if (root / VIDEOS).is_dir() else root, "videos")
+
+
+def list_videos(root: str | FilePath) -> dict[str, dict[str, FilePath]]:
+    """Model -> segment -> video file, of the models that have any; the first by name counts for a segment."""
+    found = {model.name: _videos(model) for model in list_models(root)}
+    if not any(found.values()):
+        raise DatasetError(f"{root}: holds no videos; expected {VIDEOS}/MODEL/SEGMENT.mp4")
+    return {name: videos for name, videos in found.items() if videos}
+
+
+def _videos(model: FilePath) -> dict[str, FilePath]:
+    """Segment -> video of one model; none where its folder cannot be read."""
     try:
-        models = sorted(each for each in inside.iterdir() if each.is_dir() and any(each.glob("*.mp4")))
+        files = sorted(each for each in model.iterdir() if each.suffix.lower() in VIDEO_SUFFIXES)
+    except OSError:
+        return {}
+    return {each.stem: each for each in reversed(files) if not each.name.startswith(".")}
+
+
+def _folders(inside: FilePath, kind: str) -> list[FilePath]:
+    """Folders by name, without those that notebooks and archives of macOS leave behind."""
+    try:
+        return sorted(each for each in inside.iterdir() if each.is_dir() and not each.name.startswith((".", "__")))
     except OSError as error:
-        raise DatasetError(f"{inside}: not a folder of videos ({error.strerror})") from error
-    if not models:
-        raise DatasetError(f"{inside}: holds no videos; expected {VIDEOS}/MODEL/SEGMENT.mp4")
-    return {model.name: {video.stem: video for video in sorted(model.glob("*.mp4"))} for model in models}
+        raise DatasetError(f"{inside}: not a folder of {kind} ({error.strerror})") from error
 
 
 def read_segment(folder: str | FilePath, horizon: str | None = None) -> Task:

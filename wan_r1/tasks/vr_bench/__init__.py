@@ -4,7 +4,7 @@ One file for each game; another game is one more file and a line in READERS, WRI
 
 VR-Bench's states do not say what things look like. Where a prompt is not that of the skin "plain", which readers
 assume, metadata.wan_r1 has it: {"skin": ..., "prompt": ...}, without "skin" if that is not known. VR-Bench does not
-look at it.
+look at it. A skin that is a folder is named by the path that was given.
 """
 
 import json
@@ -32,7 +32,7 @@ from wan_r1.tasks.vr_bench.trapfield import read_trapfield, write_trapfield
 from wan_r1.types import Task
 from wan_r1.video import read_image
 
-__all__ = ["READERS", "WRITERS", "image_path_of", "read_state", "write_state"]
+__all__ = ["READERS", "WRITERS", "check_readable", "image_path_of", "read_state", "skin_written", "write_state"]
 
 Picture = NDArray[np.uint8]
 
@@ -88,6 +88,22 @@ def read_state(path: str | FilePath, image_path: str | FilePath | None = None) -
     return replace(task, prompt=metadata.at(OWN_KEY).text("prompt"))
 
 
+def check_readable(task: Task, name: str | FilePath) -> None:
+    """DatasetError, in which `name` stands for the file, if the task could not be read again once it is written.
+
+    So it is where a skin shows the agent in the colours of the floor.
+    """
+    values = WRITERS[task.family](task, max(task.first_frame.shape[:2]))
+    READERS[values["game_type"]](StateReader(FilePath(name), values), task.first_frame)
+
+
+def skin_written(path: str | FilePath) -> str | None:
+    """The skin that a state of ours names, as it was given; None if it names none."""
+    own = open_state(FilePath(path)).at("metadata").values.get(OWN_KEY)
+    skin = own.get("skin") if isinstance(own, dict) else None
+    return skin if isinstance(skin, str) else None
+
+
 def image_path_of(state_path: str | FilePath) -> FilePath:
     """Where VR-Bench keeps the first picture of a state."""
     state_path = FilePath(state_path)
@@ -99,7 +115,7 @@ def write_state(path: str | FilePath, task: Task, image_size: int | None = None)
     if task.family not in WRITERS:
         raise DatasetError(f"family {task.family!r}: VR-Bench has no such game; known are {', '.join(WRITERS)}")
     values = WRITERS[task.family](task, image_size or max(task.first_frame.shape[:2]))
-    if task.prompt != PROMPTS[task.family](replace(task.state, skin="plain")):
+    if task.state.skin != "plain" or task.prompt != PROMPTS[task.family](replace(task.state, skin="plain")):
         skin = {} if task.state.skin == "plain" else {"skin": task.state.skin}  # tasks that were read: always plain
         values["metadata"][OWN_KEY] = {**skin, "prompt": task.prompt}
     path = FilePath(path)

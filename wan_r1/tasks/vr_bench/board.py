@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.grid import Cell, cell_box, shortest_path
 from wan_r1.tasks.vr_bench.cutting import cells_of, cut_sprite, median_cell
-from wan_r1.tasks.vr_bench.reading import StateReader, check_render, check_shape, read_cell, read_grid
+from wan_r1.tasks.vr_bench.reading import StateReader, check_place, check_render, check_shape, read_cell, read_grid
 from wan_r1.tasks.vr_bench.writing import VERSION, grid_entity
 from wan_r1.types import Box, Sprite
 
@@ -42,9 +42,17 @@ def read_board(state: StateReader, picture: Picture, blocked: str) -> Board:
     check_shape(state, picture, codes.shape)
     start, goal = (read_cell(state, name, codes.shape) for name in ("player", "goal"))
     grid = (codes == BLOCKED).astype(np.int8)
-    for name, cell in (("player", start), ("goal", goal)):
+    for name, cell, code in (("player", start, PLAYER), ("goal", goal, GOAL)):
         if grid[cell]:
             raise DatasetError(f"{state.path}: entities.{name}.grid_pos: {cell} is a {blocked} in grid.data")
+        if codes[cell] != code:
+            raise DatasetError(
+                f"{state.path}: entities.{name}.grid_pos: {cell} has code {codes[cell]} in grid.data; expected {code}, "
+                f"which stands at {cells_of(codes == code)}"
+            )
+        check_place(
+            state, state.at("entities").at(name), cell_box(cell, grid.shape), f"the cell {cell} of its grid_pos"
+        )
     cells = shortest_path(grid == 1, start, goal)
     if not cells or start == goal:
         raise DatasetError(f"{state.path}: grid.data: no way from the player {start} to the goal {goal}")

@@ -12,7 +12,7 @@ from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
 from wan_r1.tasks.irregular_maze.render import MIN_ROAD_PX, node_box, road_cover, road_prompt
 from wan_r1.tasks.irregular_maze.solve import legs_to_points, shortest_way
 from wan_r1.tasks.vr_bench.cutting import crop, cut_sprite
-from wan_r1.tasks.vr_bench.reading import StateReader, check_render
+from wan_r1.tasks.vr_bench.reading import StateReader, check_place, check_render
 from wan_r1.tasks.vr_bench.writing import VERSION, pixel_entity
 from wan_r1.types import Box, Path, Task
 
@@ -45,6 +45,8 @@ def read_irregular_maze(state: StateReader, picture: Picture) -> Task:
     if not legs:
         raise DatasetError(f"{state.path}: metadata.segments: no way from start_point to end_point")
     boxes = {"agent": _read_box(state, "player", side), "goal": _read_box(state, "goal", side)}
+    for name, node, key in (("player", start, "start_point"), ("goal", goal, "end_point")):
+        check_place(state, state.at("entities").at(name), node_box(net, node), f"around metadata.{key}")
     below = _road_alone(picture, net, (start, goal))
     looks = {name: cut_sprite(picture, box, crop(below, box)) for name, box in boxes.items()}
     if looks["agent"].alpha.max() < 0.5:

@@ -12,7 +12,7 @@ from wan_r1.tasks.maze3d import Ladder, Maze3DState, ball_box, solution_path
 from wan_r1.tasks.maze3d.render import RIM_PT, goal_box, maze3d_prompt
 from wan_r1.tasks.maze3d.solve import shortest_path
 from wan_r1.tasks.maze3d.view import Cube, ball_size, line_width, project, standing
-from wan_r1.tasks.vr_bench.reading import MAX_CELLS, StateReader, check_render
+from wan_r1.tasks.vr_bench.reading import MAX_CELLS, StateReader, check_place, check_render
 from wan_r1.tasks.vr_bench.writing import VERSION
 from wan_r1.types import Box, Sprite, Task
 
@@ -20,10 +20,6 @@ __all__ = ["read_maze3d", "write_maze3d"]
 
 MAX_SIDE = 40  # cubes along one side of a grid; VR-Bench's largest has 10
 MIN_BALL_PX = 3
-MAX_BALL_AWAY = 0.5
-"""Share of the ball's width by which its bbox may differ from where the camera shows the ball."""
-MAX_ROUNDING_PX = 3
-"""What whole pixels alone may add to that."""
 NEAR_COLOR_PX = 0.04
 """Share of a border pixel that the ball may miss in VR-Bench's bbox: 10 grey levels of 255."""
 WALK = 2  # cubes of a walking segment in VR-Bench's paths
@@ -42,7 +38,8 @@ def read_maze3d(state: StateReader, picture: Picture) -> Task:
     if maze.start == maze.goal:
         raise DatasetError(f"{state.path}: metadata: start_pos and goal_pos are the same cube {maze.start}")
     ball, bbox, goal = ball_box(maze, maze.start), _read_box(state, "player"), _read_box(state, "goal")
-    _check_ball(state, bbox, ball)
+    for name, cube, key in (("player", maze.start, "start_pos"), ("goal", maze.goal, "goal_pos")):
+        check_place(state, state.at("entities").at(name), ball_box(maze, cube), f"where the ball is on metadata.{key}")
     if ball.width * picture.shape[1] < MIN_BALL_PX:
         raise DatasetError(f"{state.path}: its first picture has {picture.shape[1]} px, too few to see the ball")
     return Task(
@@ -107,16 +104,6 @@ def _read_box(state: StateReader, name: str) -> Box:
         width=box.integer("width", least=1) / width,
         height=box.integer("height", least=1) / height,
     )
-
-
-def _check_ball(state: StateReader, bbox: Box, ball: Box) -> None:
-    """DatasetError if the player's bbox, in whole pixels, is not near the ball that the camera shows on start_pos."""
-    side = state.at("render").integer("image_width", least=1)
-    said, true = ((*box.center, box.width, box.height) for box in (bbox, ball))
-    if np.abs(np.subtract(said, true)).max() > max(MAX_BALL_AWAY * ball.width, MAX_ROUNDING_PX / side):
-        entity = state.at("entities").at("player")
-        shown = ", ".join(f"{value * side:.0f}" for value in (ball.x, ball.y, ball.width, ball.height))
-        raise entity.error("bbox", f"about [{shown}], where the ball is on metadata.start_pos", entity.get("bbox"))
 
 
 def _with_rim(ball: Box) -> Box:

@@ -9,10 +9,24 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import DatasetError
 from wan_r1.tasks.grid import Cell
+from wan_r1.types import Box
 
-__all__ = ["StateReader", "cell_at", "check_render", "check_shape", "open_state", "read_cell", "read_grid"]
+__all__ = [
+    "StateReader",
+    "cell_at",
+    "check_place",
+    "check_render",
+    "check_shape",
+    "open_state",
+    "read_cell",
+    "read_grid",
+]
 
 MAX_CELLS = 1000  # rows or columns; far above any benchmark board
+MAX_AWAY = 0.5
+"""Share of a thing's width by which its bbox may lie beside the place that the map gives it."""
+MAX_ROUNDING_PX = 3
+"""What whole pixels alone may add to that."""
 
 Picture = NDArray[np.uint8]
 
@@ -126,6 +140,22 @@ def read_grid(state: StateReader, highest: int) -> NDArray[np.int64]:
 def read_cell(state: StateReader, name: str, shape: tuple[int, ...]) -> Cell:
     """The cell of an entity, inside a board of this shape."""
     return cell_at(state.at("entities").at(name), shape)
+
+
+def check_place(state: StateReader, entity: StateReader, box: Box, where: str) -> None:
+    """DatasetError if an entity's bbox is not near the box, in image units, that the map gives it; `where`: in words.
+
+    VR-Bench looks for the goal in the bbox, and the rules look for it in the map.
+    """
+    render = state.at("render")
+    bbox, sides = entity.at("bbox"), (render.integer("image_width", least=1), render.integer("image_height", least=1))
+    said = [bbox.integer(key) for key in ("x", "y", "width", "height")]
+    true = [value * side for value, side in zip((box.x, box.y, box.width, box.height), sides * 2, strict=True)]
+    middles = [(x + width / 2, y + height / 2) for x, y, width, height in (said, true)]
+    away = np.abs(np.subtract((*middles[0], *said[2:]), (*middles[1], *true[2:])))
+    if away.max() > max(MAX_AWAY * max(true[2:]), MAX_ROUNDING_PX):
+        about = ", ".join(f"{value:.0f}" for value in true)
+        raise entity.error("bbox", f"about [{about}], which is {where}", bbox.values)
 
 
 def cell_at(entity: StateReader, shape: tuple[int, ...]) -> Cell:

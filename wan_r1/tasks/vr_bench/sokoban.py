@@ -12,7 +12,15 @@ from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.tasks.sokoban.render import box_name, sokoban_prompt
 from wan_r1.tasks.sokoban.solve import solution, state_of
 from wan_r1.tasks.vr_bench.cutting import cells_of, cut_sprite, median_cell
-from wan_r1.tasks.vr_bench.reading import StateReader, cell_at, check_render, check_shape, read_cell, read_grid
+from wan_r1.tasks.vr_bench.reading import (
+    StateReader,
+    cell_at,
+    check_place,
+    check_render,
+    check_shape,
+    read_cell,
+    read_grid,
+)
 from wan_r1.tasks.vr_bench.writing import VERSION, grid_entity
 from wan_r1.types import Sprite, Task
 
@@ -37,7 +45,10 @@ def read_sokoban(state: StateReader, picture: Picture) -> Task:
     if len(states) < 2:
         why = "the boxes are on their targets already" if states else "the boxes cannot be pushed to the targets"
         raise DatasetError(f"{state.path}: grid.data: {why}")
-    shape = level.grid.shape
+    shape, things = level.grid.shape, state.at("entities")
+    for entity in (things.at("player"), things.at("goal"), *things.each("boxes")):
+        cell = cell_at(entity, shape)
+        check_place(state, entity, cell_box(cell, shape), f"the cell {cell} of its grid_pos")
     objects = {"agent": cell_box(level.start, shape)}
     objects |= {box_name(number): cell_box(box, shape) for number, box in enumerate(level.boxes)}
     sprites = _cut_sprites(picture, level)

@@ -55,6 +55,10 @@ class Algorithm(Protocol):
         """Whether videos of earlier iterations may be trained on."""
         ...
 
+    def check(self, policy: Policy) -> None:
+        """ConfigError if this policy cannot learn with these settings; asked before anything is drawn."""
+        ...
+
     def backward(
         self,
         policy: Policy,

@@ -17,8 +17,9 @@ from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import CLIP, grpo_loss, velocity_distance
 from wan_r1.flow.replay import replay
 from wan_r1.flow.schedule import SamplerSettings
-from wan_r1.policies.policy import Policy, velocity_given
+from wan_r1.policies.policy import Policy, schedule_for, velocity_given
 from wan_r1.training.algorithms.algorithm import Batch, Gradient
+from wan_r1.training.gradient import add_gradients
 
 __all__ = ["GRPO"]
 
@@ -52,6 +53,17 @@ class GRPO:
         """False: the ratio compares with the model that drew the videos."""
         return False
 
+    def check(self, policy: Policy) -> None:
+        """ConfigError if an expert that is not trained takes all stochastic steps."""
+        steps = self.sampler.stochastic_steps
+        sigmas = schedule_for(policy, self.sampler).sigmas[list(steps)]
+        if not policy.trained_at(sigmas).any():
+            raise ConfigError(
+                f"grpo: an expert that is not trained takes all stochastic steps {steps}, at the noise levels "
+                f"{[round(sigma, 3) for sigma in sigmas.tolist()]}, so there is nothing to learn from; "
+                "set algorithm.sampler.sde_steps to steps of the trained expert, or policy.train_experts to both"
+            )
+
     def backward(
         self,
         policy: Policy,
@@ -73,9 +85,7 @@ class GRPO:
                 moved = velocity_distance(step.velocity, reference, step.free)
                 loss = loss + self.kl_weight * moved
                 sums["reference_distance"] += float(moved.detach().sum()) / len(steps)
-            loss = loss.sum() / (count * len(steps))
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+            total += add_gradients(loss.sum() / (count * len(steps)))
             sums["clipped"] += float(result.clipped.float().mean(dim=0)) * len(batch.advantages) / len(steps)
             sums["ratio_distance"] += float((step.ratio.detach() - 1).abs().sum()) / len(steps)
         return Gradient(loss=total, sums=sums)

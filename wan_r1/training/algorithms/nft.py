@@ -1,7 +1,8 @@
 """Forward-process reinforcement learning as in DiffusionNFT (arXiv 2509.16117): no ratio, no stored trajectory.
 
 The finished videos are noised again and the model learns to move towards the good ones and away from the bad ones,
-relative to the model that drew them. That model follows the trained one slowly: it is the running average.
+relative to the model that draws the videos of the iteration. That model follows the trained one slowly: it is the
+running average. With rl.buffer.steps, videos that it drew in earlier iterations are learned from too.
 """
 
 import math
@@ -16,8 +17,9 @@ from wan_r1.errors import ConfigError
 from wan_r1.flow.loss import NFT_BETA, nft_loss, optimality, velocity_distance
 from wan_r1.flow.sample import draw_noise
 from wan_r1.flow.schedule import SamplerSettings, interpolate, shift_sigmas
-from wan_r1.policies.policy import Policy, velocity_given
+from wan_r1.policies.policy import Policy, shift_for, velocity_given
 from wan_r1.training.algorithms.algorithm import Batch, Gradient
+from wan_r1.training.gradient import add_gradients
 
 __all__ = ["NFT"]
 
@@ -54,6 +56,9 @@ class NFT:
         """True: the loss needs finished videos only, whoever drew them."""
         return True
 
+    def check(self, policy: Policy) -> None:
+        """Nothing: the noise levels of the loss reach every expert."""
+
     def backward(
         self,
         policy: Policy,
@@ -65,7 +70,7 @@ class NFT:
         """Gradients of one batch at fresh random noise levels."""
         clean = batch.trace.result
         levels = torch.cat([torch.rand(1, generator=generator) for generator in generators])
-        sigmas = shift_sigmas(levels, policy.shift).to(clean.device)
+        sigmas = shift_sigmas(levels, shift_for(policy, self.sampler)).to(clean.device)
         noise = draw_noise(clean.shape[1:], generators, clean.device)
         noisy = policy.pin(interpolate(clean, noise, sigmas), batch.condition)
         velocity_of = velocity_given(policy, batch.condition, self.sampler)
@@ -82,13 +87,11 @@ class NFT:
             beta=self.beta,
             adaptive=self.adaptive,
         )
-        sums = {"velocity_moved": float((velocity.detach() - before).square().flatten(1).mean(dim=1).sum())}
+        sums = {"velocity_moved": float(velocity_distance(velocity.detach(), before, policy.free_mask).sum())}
         if self.kl_weight:
             with torch.no_grad(), policy.reference():
                 reference = velocity_of(noisy, sigmas)
             distance = velocity_distance(velocity, reference, policy.free_mask)
             loss = loss + self.kl_weight * distance
             sums["reference_distance"] = float(distance.detach().sum())
-        total = loss.sum() / count
-        total.backward()  # type: ignore[no-untyped-call]
-        return Gradient(loss=float(total.detach()), sums=sums)
+        return Gradient(loss=add_gradients(loss.sum() / count), sums=sums)
