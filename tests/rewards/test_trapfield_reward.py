@@ -82,3 +82,12 @@ def test_no_cheat_pays_on_a_tiny_field(skin: str) -> None:
     assert report.passed, report.checks
     assert report.roc_area == 1
     assert max(row.highest for row in report.rows if row.kind == "cheat") < 0.25
+
+
+@pytest.mark.parametrize("name", ["goal_erased", "goal_moved"])
+def test_a_goal_among_traps_that_becomes_floor_has_moved(name: str) -> None:
+    task = make_task("trapfield", 8410493410110907748, level="tiny")
+    (example,) = (each for each in zoo(task, 17, pairs=False) if each.name == name)
+    verdict = REWARD(task, example.video).verdict
+    assert verdict is not None
+    assert "goal_moved" in {violation.kind for violation in verdict.violations}

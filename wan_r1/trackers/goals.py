@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.trackers.linking import Found
-from wan_r1.types import Task
+from wan_r1.types import Box, Task
 
 __all__ = ["GoalLook", "goal_change", "goal_looks"]
 
@@ -27,8 +27,9 @@ AROUND_PX = 2
 class GoalLook:
     """Where a goal lies in the work picture, what is there [h, w, 3] float32, and how much of it each pixel shows.
 
-    weight [h, w] adds to 1: larger where the picture differs from the ground around the goal; contrast: the mean
-    difference from the ground in grey levels.
+    weight [h, w] adds to 1: larger where the picture differs from the ground; contrast: the mean difference from the
+    ground in grey levels. The ground is what lies around the goal, or below an object's first place, if that is less
+    different: a goal among traps that is erased looks like floor.
     """
 
     rows: slice
@@ -47,21 +48,34 @@ def goal_looks(task: Task, background: NDArray[np.uint8], size: tuple[float, flo
         size: width and height of the picture in pixels of `background`, not rounded.
     """
     found: list[GoalLook] = []
+    floors = [np.median(background[_part(box, size)], axis=(0, 1)) for box in task.objects.values()]
     for box in task.goals:
-        cols, rows = (
-            slice(max(0, int((middle - length / 2) * full)), max(1, int(np.ceil((middle + length / 2) * full))))
-            for middle, length, full in zip(box.center, (box.width, box.height), size, strict=True)
-        )
+        rows, cols = _part(box, size)
         around = np.zeros(background.shape[:2], bool)
         around[tuple(slice(max(0, part.start - AROUND_PX), part.stop + AROUND_PX) for part in (rows, cols))] = True
         around[rows, cols] = False
         ground = np.median(background[around], axis=0) if around.any() else background.mean(axis=(0, 1))
         picture = background[rows, cols].astype(np.float32)
-        apart = np.linalg.norm(picture - ground, axis=2) + np.float32(1)
-        weight = apart / apart.sum()
-        contrast = max(LEAST_CONTRAST, float((weight * apart).sum()))
+        looks = [_compared(picture, each) for each in (ground, *floors)]
+        weight, contrast = min(looks, key=lambda look: look[1])
         found.append(GoalLook(rows=rows, cols=cols, picture=picture, weight=weight, contrast=contrast))
     return tuple(found)
+
+
+def _part(box: Box, size: tuple[float, float]) -> tuple[slice, slice]:
+    """Rows and columns of a box in a picture of so many pixels, width and height; at least one of each."""
+    cols, rows = (
+        slice(max(0, int((middle - length / 2) * full)), max(1, int(np.ceil((middle + length / 2) * full))))
+        for middle, length, full in zip(box.center, (box.width, box.height), size, strict=True)
+    )
+    return rows, cols
+
+
+def _compared(picture: NDArray[np.float32], ground: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
+    """How much each pixel [h, w] of a goal differs from a ground of one colour (adds to 1), and the mean difference."""
+    apart = (np.linalg.norm(picture - ground, axis=2) + 1).astype(np.float32)
+    weight = apart / apart.sum()
+    return weight, max(LEAST_CONTRAST, float((weight * apart).sum()))
 
 
 def goal_change(frame: NDArray[np.uint8], goal: GoalLook, objects: Iterable[tuple[float, Found]]) -> float:
