@@ -102,3 +102,9 @@ def test_no_cheat_pays_on_a_tiny_level(skin: str) -> None:
 def test_no_cheat_pays_on_larger_levels(level: str, num_boxes: int, size: int) -> None:
     report = audit(REWARD, "sokoban", num_tasks=1, seed=6, num_frames=49, level=level, num_boxes=num_boxes, size=size)
     assert report.passed, report.checks
+
+
+def test_an_agent_that_is_now_here_and_now_there_does_not_run_to_and_fro() -> None:
+    task = make_task("sokoban", 6683432171098126949, level="tiny")
+    video = next(example.video for example in zoo(task, 17) if example.name == "flickers+faint_clone")
+    assert REWARD(task, video).value < 0.05

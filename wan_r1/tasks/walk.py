@@ -61,6 +61,9 @@ FEWEST_FRAMES = 9
 STEADY_SHARE = 0.6
 """Share of the steps, from the first in which the agent moves to the last, in which a steady walk moves."""
 
+LONGEST = 2.0
+"""A walk that is faster than one that uses all frames may be this much longer than the shortest way."""
+
 MAX_PACE = 6.0
 """A video may be this much faster than one that uses all its frames, if its pace is steady: 4, and few frames round."""
 
@@ -151,17 +154,20 @@ def _is_floor(grid: Grid, cell: Cell) -> bool:
 def step_cap(cells: Points, way: int, num_frames: int, max_step: float = MAX_STEP) -> float:
     """Longest legal way in cells between two frames."""
     needed = way / (max(FEWEST_FRAMES, num_frames) - 1)
-    pace = 1.5 * steady_pace(np.abs(np.diff(cells, axis=0)).sum(axis=1), least=0.3)
+    pace = 1.5 * steady_pace(np.abs(np.diff(cells, axis=0)).sum(axis=1), least=0.3, way=way)
     return float(min(max_step, max(1.0, np.ceil(needed), min(pace, MAX_PACE * needed))))
 
 
-def steady_pace(steps: Points, least: float) -> float:
+def steady_pace(steps: Points, least: float, way: float) -> float:
     """Median of the steps [T - 1] that are above `least`, if from the first of them to the last most are; else 0.
 
-    A fast walk keeps moving; a few hops between rests have no pace.
+    A fast walk keeps moving; a few hops between rests have no pace. Nor has a walk of more than LONGEST times the way:
+    an agent that is here in one frame and there in the next does not run to and fro.
     """
     moving = np.flatnonzero(steps > least)
     if len(moving) < 3 or len(moving) < STEADY_SHARE * (moving[-1] - moving[0] + 1):
+        return 0.0
+    if steps[moving].sum() > LONGEST * way:
         return 0.0
     return float(np.median(steps[moving]))
 

@@ -147,7 +147,7 @@ def _places(net: _Net, points: Points) -> _Places:
 def _step_cap(points: Points, way: float, num_frames: int) -> float:
     """Longest legal way in road widths between two frames, from the way to go and the video's own steady pace."""
     needed = way / (max(FEWEST_FRAMES, num_frames) - 1)
-    pace = PACE_SLACK * steady_pace(np.hypot(*np.diff(points, axis=0).T), least=MOVING)
+    pace = PACE_SLACK * steady_pace(np.hypot(*np.diff(points, axis=0).T), least=MOVING, way=way)
     return float(min(MAX_STEP, max(MIN_CAP, PACE_SLACK * needed, min(pace, MAX_PACE * needed))))
 
 
