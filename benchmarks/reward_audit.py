@@ -20,13 +20,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from games_job import GAMES
 from numpy.typing import NDArray
 
 from wan_r1.cli.console import progress
 from wan_r1.rewards import LearnedReward, PaperReward, SparseReward, TrajectoryReward
 from wan_r1.rewards.audit import MAX_CHEAT, MIN_HONEST
 from wan_r1.rewards.cheats import zoo
-from wan_r1.tasks import FAMILIES, make_tasks
+from wan_r1.tasks import make_tasks
 from wan_r1.trackers import TRACKERS
 from wan_r1.types import Task
 from wan_r1.video import read_video, write_video
@@ -76,7 +77,8 @@ def rows_of(task: Task, num_frames: int, rewards: list[Scorer]) -> Iterator[dict
         video, values = encoded(example.video), dict[str, float]()
         for score in rewards:
             values |= score(task, video)
-        yield {"video": example.name, "kind": example.kind, "values": values}
+        rounded = {name: round(value, 3) for name, value in values.items()}
+        yield {"video": example.name, "kind": example.kind, "values": rounded}
 
 
 def beaten(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,10 +113,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def write(path: Path, record: dict[str, Any]) -> None:
-    """What is measured so far, so that a run that is stopped leaves the families that it has done."""
+    """What is measured so far, one line a row, so that a run that is stopped leaves the families that it has done."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"crf": CRF, "seed": SEED, **record}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    rows = ",\n".join(json.dumps(row) for row in record["rows"])
+    head = json.dumps({"crf": CRF, "seed": SEED, **record, "rows": []}).removesuffix("]}")
+    path.write_text(f"{head}\n{rows}\n]}}\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -125,7 +128,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=49)
     parser.add_argument("--judges", type=Path, help="folder of the learned judges")
     parser.add_argument("--trackers", nargs="*", choices=list(TRACKERS), default=["ncc"])
-    parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--family", nargs="+", choices=GAMES, default=GAMES)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "reward_audit.json")
     options = parser.parse_args()
     cv2.setNumThreads(1)
