@@ -102,18 +102,21 @@ def test_a_run_that_fails_gives_its_exit_code(tmp_path, monkeypatch, gpu, code, 
 
 
 SLOW_TO_STOP = """
-import signal, sys, time
+import pathlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 print("up", flush=True)
-time.sleep(1.5)
-open(sys.argv[1], "w").write("checkpoint")
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.05)
+pathlib.Path(sys.argv[2]).write_text("checkpoint")
 """
 
 
 def test_ctrl_c_waits_until_the_run_has_stopped(tmp_path):
-    file, child = tmp_path / "written", [sys.executable, "-c", SLOW_TO_STOP, str(tmp_path / "written")]
-    program = (
-        "import subprocess, sys; from wan_r1.cli.demo import _wait_for; "
+    may_stop, file = tmp_path / "may_stop", tmp_path / "written"
+    child = [sys.executable, "-c", SLOW_TO_STOP, str(may_stop), str(file)]
+    program = (  # a test that runs in the background has interrupts ignored
+        "import signal, subprocess, sys; from wan_r1.cli.demo import _wait_for; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
         "sys.exit(_wait_for(subprocess.Popen(sys.argv[1:])))"
     )
     # A group of its own, so that one signal reaches both, as on a terminal.
@@ -123,6 +126,8 @@ def test_ctrl_c_waits_until_the_run_has_stopped(tmp_path):
         for _ in range(2):
             os.killpg(demo.pid, signal.SIGINT)
             time.sleep(0.4)
+        assert demo.poll() is None
+        may_stop.touch()
         assert demo.wait(timeout=60) == 130
     assert file.read_text() == "checkpoint"
 
