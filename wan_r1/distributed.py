@@ -6,9 +6,10 @@ one process with the same global batch.
 
 import atexit
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,7 +18,7 @@ from torch.distributed.tensor import DTensor
 
 from wan_r1.errors import ConfigError
 
-__all__ = ["World", "join_world"]
+__all__ = ["World", "join_world", "leave_world"]
 
 Item = TypeVar("Item")
 
@@ -105,8 +106,7 @@ def join_world(device: str | None = None) -> World:
     if state.num_processes != asked:
         raise ConfigError(f"asked for {asked} processes, but {state.num_processes} joined; {way_out}")
     if state.num_processes > 1:
-        # Python's end tears down threads that still talk to other processes, which now and then aborts one of them.
-        atexit.register(_leave_world)
+        atexit.register(_destroy_groups)
     return World(rank=state.process_index, size=state.num_processes, device=device or str(state.device))
 
 
@@ -120,6 +120,20 @@ def _check_device(device: str | None) -> None:
         raise ConfigError(f"device = {device!r}: {reason}; leave it out, or take cpu") from error
 
 
-def _leave_world() -> None:
+def leave_world(code: int) -> NoReturn:
+    """End this process with an exit code, as sys.exit does; one of several ends without tearing Python down.
+
+    Threads of gloo outlive the process group where a device mesh holds it (sharded weights). One that lets go of a
+    tensor while Python is being torn down aborts the process (pytorch/pytorch issue 190489).
+    """
+    if not dist.is_initialized():
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def _destroy_groups() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from launch import ONE, PROGRAM, TWO, train
 from safetensors.torch import load_file
 
 from wan_r1.runs import RunFolder
 
-PROGRAM = Path(__file__).with_name("train_brightest.py")
 MODES = ("sft", "grpo", "nft", "shuffled", "dropped", "distance")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -22,8 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def one(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the runs with one process."""
     folder = tmp_path_factory.mktemp("one")
-    arguments = [*MODES, "--optimizer", "sgd"]
-    subprocess.run([sys.executable, PROGRAM, tiny_folder, folder, *arguments], check=True, capture_output=True)
+    train(ONE, tiny_folder, folder, *MODES, "--optimizer", "sgd")
     return folder
 
 
@@ -33,12 +32,7 @@ def runs(
 ) -> tuple[Path, Path]:
     """Folders of the runs with one process and with two."""
     two = tmp_path_factory.mktemp("two")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    arguments = [*MODES, "--optimizer", "sgd", "--sharding", request.param]
-    result = subprocess.run(
-        [*torchrun, PROGRAM, tiny_folder, two, *arguments], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
+    train(TWO, tiny_folder, two, *MODES, "--optimizer", "sgd", "--sharding", request.param)
     return one, two
 
 
@@ -86,3 +80,17 @@ def test_one_process_where_two_were_asked_for_is_an_error(tiny_folder, tmp_path)
     found = subprocess.run([sys.executable, PROGRAM, tiny_folder, tmp_path, "sft"], env=alone, capture_output=True)
     assert found.returncode != 0
     assert b"ConfigError: asked for 2 processes, but they cannot meet" in found.stderr
+
+
+def test_a_process_among_others_leaves_with_its_exit_code_and_after_its_exit_functions(tmp_path):
+    program = tmp_path / "leaves.py"
+    program.write_text(
+        "import atexit\n"
+        "from wan_r1.distributed import join_world, leave_world\n"
+        "world = join_world('cpu')\n"
+        "atexit.register(print, f'exit functions of {world.rank}')\n"
+        "leave_world(7 * world.rank)\n"
+    )
+    result = subprocess.run([*TWO, program], capture_output=True, text=True, check=False)
+    assert "exit functions of 1" in result.stdout
+    assert "exitcode  : 7" in result.stderr

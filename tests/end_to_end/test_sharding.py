@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from launch import ONE, PROGRAM, TWO, train
 from safetensors.torch import load_file
 from test_commands import COMMON, RECIPES, REWARDS, SOURCE
 
 from wan_r1.cli.main import main
 from wan_r1.runs import RunFolder
 
-PROGRAM = Path(__file__).with_name("train_brightest.py")
-ONE = [sys.executable]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 SHARDED = ["--sharding", "fsdp2"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def train(launch, model, run, *arguments):
-    result = subprocess.run([*launch, PROGRAM, model, run, *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
 
 
 def same_in_both(folders, mode):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from wan_r1.distributed import World, join_world
+from wan_r1.distributed import World, join_world, leave_world
 from wan_r1.evaluation.evaluate import evaluate_policy
 from wan_r1.flow.schedule import SamplerSettings
 from wan_r1.policies.sharding import whole
@@ -157,3 +157,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave_world(0)
