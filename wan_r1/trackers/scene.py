@@ -86,7 +86,9 @@ class Template:
     inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel around it; ring [k, k]:
     weights around it, which add to 1; gap: least distance of two instances. energy [h, w]: squared contrast of the
     sprite against the background, for each centre pixel of the scene, and most its maximum. contrast [h, w]: squared
-    difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2.
+    difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2. least: energy
+    below which the background hides the sprite. reach: pixels from the centre to the border of layers; cover: pixels to
+    each side of its centre that it may cover.
     """
 
     layers: Floats
@@ -101,29 +103,17 @@ class Template:
     most: float
     contrast: Floats
     weight: float
-
-    @property
-    def least(self) -> float:
-        """Energy below which the background hides the sprite."""
-        return min(MIN_CONTRAST * self.most, PLAIN_CONTRAST**2 * self.weight)
-
-    @property
-    def reach(self) -> int:
-        """Pixels from the centre to the border of the kernel."""
-        return int(self.ring.shape[0] // 2)
-
-    @property
-    def cover(self) -> float:
-        """Pixels to each side of its centre that it may cover."""
-        return float(self.near.any(axis=0).sum()) / 2
+    least: float
+    reach: int
+    cover: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scene:
     """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
-    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: indices of pixels without texture; tiles [r,
-    c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
+    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: where, in the flattened background, values of
+    pixels without texture are; tiles [r, c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
     height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
     that look alike; alike: the same names -> names of all objects that look like it; ground [r, c]: tiles beside the
     goals; goals: what they look like (goals.py).
@@ -166,7 +156,7 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         size=size,
         background=background,
         tolerance=(EDGE_TOLERANCE * contrast).astype(np.uint8),
-        flat=flat[:: max(1, len(flat) // NOISE_PIXELS)],
+        flat=(3 * flat[:: max(1, len(flat) // NOISE_PIXELS), None] + np.arange(3)).ravel(),
         tiles=tiles,
         tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
@@ -195,19 +185,23 @@ def _alike(task: Task) -> dict[str, tuple[str, ...]]:
     return {names[0]: tuple(names) for names in groups.values()}
 
 
-def shrink(picture: Picture, factor: int) -> Picture:
-    """A picture with `factor` x `factor` pixels averaged into one; factor is a power of 2, the fast case of OpenCV.
+def shrink(pictures: Picture, factor: int) -> Picture:
+    """Pictures [..., h, w, 3] with `factor` x `factor` pixels averaged into one; factor is a power of 2.
 
     Borders are repeated where the size does not divide.
     """
-    down, right = -picture.shape[0] % factor, -picture.shape[1] % factor
+    *several, height, width, channels = pictures.shape
+    down, right = -height % factor, -width % factor
     if down or right:
-        picture = cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REPLICATE)
-    while factor > 1:
-        size = (picture.shape[1] // 2, picture.shape[0] // 2)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+        around = [(0, 0)] * len(several) + [(0, down), (0, right), (0, 0)]
+        pictures = np.pad(pictures, around, mode="edge")
+    tall = pictures.reshape(-1, width + right, channels)  # rows of different pictures are never averaged
+    size = (height + down, width + right)
+    while factor > 1:  # halving is the fast case of OpenCV
+        size = (size[0] // 2, size[1] // 2)
+        tall = np.asarray(cv2.resize(tall, (size[1], len(tall) // 2), interpolation=cv2.INTER_AREA))
         factor //= 2
-    return picture
+    return tall.reshape(*several, *size, channels)
 
 
 def _resized(picture: Picture, height: int, width: int) -> Picture:
@@ -218,9 +212,9 @@ def _resized(picture: Picture, height: int, width: int) -> Picture:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method))
 
 
-def tile_means(picture: Picture) -> Floats:
-    """Mean colour of each tile, [rows, cols, 3] float32; tiles at the border are filled up by repetition."""
-    return shrink(picture, TILE_PX).astype(np.float32)
+def tile_means(pictures: Picture) -> Floats:
+    """Mean colour of each tile of pictures [..., h, w, 3], [..., rows, cols, 3] float32; borders are repeated."""
+    return shrink(pictures, TILE_PX).astype(np.float32)
 
 
 def _extent(sprite: Sprite) -> float:
@@ -313,6 +307,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         + _correlate((background**2).sum(axis=2), alpha**2)
     )
     contrast = ((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2).sum(axis=2)
+    near, most = cv2.dilate(inside, BLOCK) > 0, float(energy.max())
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
@@ -322,12 +317,15 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         inside=_core(inside[None], margin)[0],
         area=float(inside.sum()),
         gap=max(1.0, APART * float(inside.any(axis=0).sum())),
-        near=cv2.dilate(inside, BLOCK) > 0,
+        near=near,
         ring=ring / max(1.0, float(ring.sum())),
-        energy=np.asarray(energy, dtype=np.float32),
-        most=float(energy.max()),
-        contrast=np.maximum(contrast, MIN_CONTRAST * energy.max() / weight).astype(np.float32),
+        energy=np.maximum(energy, 1.0).astype(np.float32),
+        most=most,
+        contrast=np.maximum(contrast, MIN_CONTRAST * most / weight).astype(np.float32),
         weight=weight,
+        least=min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight),
+        reach=reach,
+        cover=float(near.any(axis=0).sum()) / 2,
     )
 
 

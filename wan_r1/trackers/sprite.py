@@ -7,6 +7,8 @@ a ring around it. It is 1 for a perfect instance and at most 0 where only backgr
 of the same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
+import functools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -33,7 +35,7 @@ from wan_r1.video import check_video
 
 __all__ = ["Observation", "SpriteTracker"]
 
-CHUNK = 32  # frames held as shrunken pictures at a time
+CHUNK = 16  # frames held as shrunken pictures at a time
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
 RING_WEIGHT = 2.0  # a ring full of the sprite's colour costs twice what the sprite explains: a part of a larger thing
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
@@ -118,10 +120,13 @@ class SpriteTracker:
     def _observe_chunk(
         self, video: Video, scene: Scene
     ) -> tuple[list[dict[str, Found]], list[dict[str, Found]], Floats, Floats, Floats, Floats]:
-        frames = [shrink(frame, scene.factor) for frame in video]
-        tiles = np.stack([tile_means(frame) for frame in frames])
+        frames = shrink(video, scene.factor)
+        tiles = tile_means(frames)
         gain, offset = fit_light(tiles, scene.tiles)
-        changes = largest_channel(np.abs((tiles - offset) / gain - scene.tiles)) - scene.tile_tolerance
+        rest = tiles - offset
+        rest /= gain
+        rest -= scene.tiles
+        changes = largest_channel(np.abs(rest, out=rest)) - scene.tile_tolerance
         light = np.concatenate([gain, offset], axis=3).reshape(-1, 4)
         found, faint, goals = [], [], np.empty((len(frames), len(scene.goals)), np.float32)
         for index, frame in enumerate(frames):
@@ -151,7 +156,7 @@ class SpriteTracker:
         over = cv2.subtract(changed, scene.tolerance)
         if noise > 0:
             over = cv2.subtract(over, np.full(4, 2 * noise))
-        busy = cv2.blur(cv2.transform(over, SUM), (3, 3))
+        busy = cv2.blur(functools.reduce(cv2.add, cv2.split(over)), (3, 3))
         candidates = [
             candidate
             for name, template in scene.templates.items()
@@ -246,7 +251,7 @@ class SpriteTracker:
 
 def _noise(changed: Video, scene: Scene) -> float:
     """Standard deviation of the noise of a frame, from the median difference on flat ground."""
-    sample = changed.reshape(-1, 3)[scene.flat].ravel()
+    sample = changed.reshape(-1).take(scene.flat)
     middle = sample.size // 2
     return float(np.partition(sample, middle)[middle]) / 0.6745 if sample.size > 60 else 0.0
 
@@ -264,16 +269,23 @@ def _match(
     The share is -1 where the amplitude is below `least` or the background hides the sprite.
     """
     below = background[window].astype(np.float32)
-    difference = frame[window].astype(np.float32) - below
+    difference = frame[window] - below
     lifted = cv2.transform(difference * below, SUM)
-    matched = np.zeros_like(lifted)
-    for kernel, mixing in zip(template.kernels, template.mixing, strict=True):
-        matched += _correlate(cv2.transform(difference, mixing[None, :3]) - mixing[3] * lifted, kernel)
-    within = _correlate(cv2.transform(difference**2, SUM), template.inside) - 3 * noise**2 * template.area
+    matched: Floats = functools.reduce(
+        np.add,
+        (
+            _correlate(cv2.transform(difference, mixing[None, :3]) - mixing[3] * lifted, kernel)
+            for kernel, mixing in zip(template.kernels, template.mixing, strict=True)
+        ),
+    )
+    within = _correlate(cv2.transform(difference * difference, SUM), template.inside)
+    within -= np.float32(3 * noise**2 * template.area)
     energy = template.energy[window]
-    score = (2 * matched - np.maximum(within, 0)) / np.maximum(energy, 1.0)
-    score[(energy < template.least) | (matched < least * energy)] = -1
-    return np.asarray(score, dtype=np.float32), matched
+    score = 2 * matched
+    score -= np.maximum(within, 0, out=within)
+    score /= energy
+    score[(matched < least * energy) | (energy < template.least)] = -1
+    return score, matched
 
 
 def _settled(
@@ -303,26 +315,25 @@ def _correlate(picture: Floats, kernel: Floats) -> Floats:
 
 def _has_hue(frame: Video, background: Video, template: Template, place: tuple[int, int]) -> bool:
     """Whether the mean colour at (row, col) changed from the background towards the mean colour of the sprite."""
-    half, here, part = template.layers.shape[0] // 2, [], []
-    for center, length in zip(place, frame.shape, strict=False):
-        here.append(slice(max(0, center - half), center + half + 1))
-        part.append(slice(max(0, half - center), half + length - center))
-    layers = template.layers[*part].reshape(-1, 4)
-    alpha = layers[:, 3]
-    below = background[*here].reshape(-1, 3).astype(np.float32)
-    expected = alpha @ layers[:, :3] - np.square(alpha) @ below
-    changed = alpha @ (frame[*here].reshape(-1, 3) - below)
-    if expected @ expected < (LEAST_HUE * template.weight) ** 2:
+    here, part = _overlap(frame, place, template)
+    layers = template.layers[part].reshape(-1, 4)
+    alpha = np.ascontiguousarray(layers[:, 3])
+    below = background[here].reshape(-1, 3).astype(np.float32)
+    expected = alpha @ layers[:, :3] - (alpha * alpha) @ below
+    aim = float(expected @ expected)
+    if aim < (LEAST_HUE * template.weight) ** 2:
         return True
-    return bool(changed @ expected >= HUE_COSINE * np.sqrt((changed @ changed) * (expected @ expected)))
+    changed = alpha @ (frame[here].reshape(-1, 3) - below)
+    return bool(changed @ expected >= HUE_COSINE * math.sqrt(float(changed @ changed) * aim))
 
 
 def _around(over: Video, place: tuple[int, int], template: Template) -> float:
     """Share of the ring around an instance that changed as much as the sprite's colour would change it."""
     here, part = _overlap(over, place, template)
-    changed = cv2.transform(np.square(over[here], dtype=np.float32), SUM)
-    likeness = (np.sqrt(changed / template.contrast[here]) - RING_FAINT) / (RING_FULL - RING_FAINT)
-    return float((np.clip(likeness, 0, 1) * template.ring[part]).sum())
+    likeness = cv2.transform(np.square(over[here], dtype=np.float32), SUM)
+    likeness /= template.contrast[here]
+    likeness = (np.sqrt(likeness, out=likeness) - RING_FAINT) / (RING_FULL - RING_FAINT)
+    return float((np.clip(likeness, 0, 1, out=likeness) * template.ring[part]).sum())
 
 
 def _seen_beside(
