@@ -113,9 +113,9 @@ class Scene:
     """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: where, in the flattened background, values of
-    pixels without texture are; tiles [r, c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how much a tile may differ; size (width,
-    height): the picture in shrunken pixels, not rounded; templates: name of an object -> Template, one for all objects
-    that look alike; alike: the same names -> names of all objects that look like it; ground [r, c]: tiles beside the
+    pixels without texture are; tiles [r, c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how
+    much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of an
+    object -> Template, one for all objects that look alike; alike: the same names -> names of all objects like it; ground [r, c]: tiles beside the
     goals; goals: what they look like (goals.py).
     """
 
