@@ -115,8 +115,8 @@ class Scene:
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: where, in the flattened background, values of
     pixels without texture are; tiles [r, c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how
     much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of an
-    object -> Template, one for all objects that look alike; alike: the same names -> names of all objects like it; ground [r, c]: tiles beside the
-    goals; goals: what they look like (goals.py).
+    object -> Template, one for all objects that look alike; alike: the same names -> names of all objects like it;
+    ground [r, c]: tiles beside the goals; goals: what they look like (goals.py).
     """
 
     factor: int
