@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NoReturn, TypeVar
 
 import torch
@@ -21,6 +22,9 @@ from wan_r1.errors import ConfigError
 __all__ = ["World", "join_world", "leave_world"]
 
 Item = TypeVar("Item")
+
+WAIT = timedelta(hours=2)
+"""How long processes wait for one another: one alone writes models of many GB, to disks that may be slow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +104,7 @@ def join_world(device: str | None = None) -> World:
     asked = int(os.environ.get("WORLD_SIZE", "1"))
     way_out = "start with `torchrun --nproc-per-node N -m wan_r1 ...`, or unset WORLD_SIZE for one process"
     try:
-        state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+        state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), timeout=WAIT)
     except ValueError as error:  # WORLD_SIZE is set, but what the processes need to find each other is not
         raise ConfigError(f"asked for {asked} processes, but they cannot meet ({error}); {way_out}") from error
     if state.num_processes != asked:

@@ -17,6 +17,19 @@ def test_sigmas_and_timesteps_are_bit_for_bit_those_of_diffusers(num_steps: int,
     assert torch.equal(to_timesteps(ours.sigmas[:-1]), theirs.timesteps)
 
 
+@pytest.mark.parametrize("shift", [1.0, 3.0, 5.0])
+@pytest.mark.parametrize("num_steps", [1, 10, 50])
+def test_the_spacing_of_wan_is_that_of_unipc_but_begins_at_pure_noise(num_steps: int, shift: float) -> None:
+    from diffusers import UniPCMultistepScheduler
+
+    theirs = UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=shift)
+    theirs.set_timesteps(num_steps)
+    ours = make_schedule(num_steps, shift, "wan").sigmas
+    assert ours[0] == 1.0
+    assert ours[-1] == 0.0
+    assert (ours - theirs.sigmas).abs().max() <= shift / 1000
+
+
 def test_ten_steps_at_shift_five_spend_half_of_themselves_above_sigma_0_8_and_end_near_zero() -> None:
     sigmas = make_schedule(10, 5.0).sigmas
     assert sigmas[0] == 1.0

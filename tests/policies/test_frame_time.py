@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wan_r1.errors import CheckpointError
-from wan_r1.policies.frame_time import use_frame_timesteps
+from wan_r1.policies.frame_time import keep_time_exact, use_frame_timesteps
 
 
 def test_one_timestep_per_frame_gives_what_diffusers_gives_for_one_per_token() -> None:
@@ -30,6 +30,21 @@ def test_one_timestep_per_frame_gives_what_diffusers_gives_for_one_per_token() -
         assert parameter.grad is not None
         assert other is not None
         assert torch.allclose(parameter.grad, other, rtol=1e-4, atol=1e-5), name
+
+
+def test_autocast_does_not_round_the_embedding_of_the_timestep() -> None:
+    from diffusers import WanTransformer3DModel
+
+    sizes = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 1, "ffn_dim": 64}
+    model = WanTransformer3DModel(in_channels=4, out_channels=4, text_dim=8, freq_dim=32, **sizes)
+    embedder, timestep = model.condition_embedder.time_embedder, torch.randn(3, 32)
+    expected = embedder(timestep)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = embedder(timestep)
+        keep_time_exact(model, torch.device("cpu"))
+        found = embedder(timestep)
+    assert not torch.equal(rounded.float(), expected)
+    assert torch.equal(found, expected)
 
 
 def test_patches_that_join_frames_are_refused() -> None:

@@ -96,13 +96,13 @@ def test_replay_gives_ratio_one_before_the_first_update(
 
 
 @pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
-def test_bfloat16_replays_with_ratio_one_within_one_in_a_thousand(load_policy: Load, first_frame: Frame) -> None:
+def test_bfloat16_replays_with_ratio_one(load_policy: Load, first_frame: Frame) -> None:
     policy = load_policy("ti2v", dtype="bfloat16")
     condition = policy.encode_inputs([PROMPT], [first_frame]).repeat(3)
     settings = SamplerSettings(num_steps=4)
     trace = draw_latents(policy, condition, policy.noise(generators(3)), settings, generators(3, 1))
     again = replay(velocity_given(policy, condition, settings), trace, 0)
-    assert (again.ratio - 1).abs().max() <= 1e-3
+    assert (again.ratio - 1).abs().max() <= 1e-6  # the clip of a released model is far below its rounding
     assert all(p.dtype == torch.float32 for p in policy.trainable_parameters().values())
     assert again.velocity.dtype == torch.float32
 

@@ -74,7 +74,8 @@ def save_model(policy: WanPolicy, run: RunFolder, world: World) -> None:
     """
     if not world.is_main and policy.config.sharding == "none":
         return
-    savers = {"model": policy.save, **({"lora": policy.save_lora} if policy.config.train == "lora" else {})}
+    # The adapter first: it is small, and holds what was learned should there be no room for the model.
+    savers = {**({"lora": policy.save_lora} if policy.config.train == "lora" else {}), "model": policy.save}
     for name, save in savers.items():
         partial = run.path / f".{name}.partial"
         try:

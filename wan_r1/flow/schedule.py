@@ -18,6 +18,7 @@ __all__ = [
     "KernelName",
     "SamplerSettings",
     "Schedule",
+    "Spacing",
     "interpolate",
     "make_schedule",
     "shift_sigmas",
@@ -28,6 +29,8 @@ NUM_TRAIN_TIMESTEPS = 1000
 """The network is told sigma * 1000, as a float (diffusers `FlowMatchEulerDiscreteScheduler`)."""
 
 KernelName = Literal["ode", "flow_sde", "dance_sde", "cps"]
+
+Spacing = Literal["euler", "wan"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -57,6 +60,8 @@ class SamplerSettings:
     "sampler steps K"
     shift: float | None = None
     "shift of the sigma schedule; none takes the one of the policy's folder"
+    spacing: Spacing = "euler"
+    "where the sigmas lie: euler as diffusers' Euler scheduler, wan as the released models are sampled (docs/flow.md)"
     kernel: KernelName = "cps"
     "rule of the stochastic steps: flow_sde (Flow-GRPO), dance_sde (DanceGRPO), cps (Flow-CPS), or ode for none"
     noise_level: float = 0.7
@@ -69,6 +74,8 @@ class SamplerSettings:
     def __post_init__(self) -> None:
         if self.num_steps < 1:
             raise ConfigError(f"sampler: num_steps = {self.num_steps}; at least 1 is needed")
+        if self.spacing not in ("euler", "wan"):
+            raise ConfigError(f"sampler: spacing {self.spacing!r} is not known; choose euler or wan")
         if self.kernel not in ("ode", "flow_sde", "dance_sde", "cps"):
             raise ConfigError(f"sampler: kernel {self.kernel!r} is not known; choose ode, flow_sde, dance_sde or cps")
         if not 0 <= self.noise_level < math.inf or (self.kernel == "cps" and self.noise_level > 1):
@@ -100,10 +107,18 @@ class SamplerSettings:
         return () if self.kernel == "ode" or self.noise_level == 0 else self.sde_steps
 
 
-def make_schedule(num_steps: int, shift: float) -> Schedule:
-    """The sigmas of `FlowMatchEulerDiscreteScheduler(shift=shift).set_timesteps(num_steps)`, bit for bit."""
+def make_schedule(num_steps: int, shift: float, spacing: Spacing = "euler") -> Schedule:
+    """The sigmas of a run of so many steps.
+
+    euler: those of diffusers' `FlowMatchEulerDiscreteScheduler(shift=shift).set_timesteps(num_steps)`, bit for bit.
+    wan: those of `get_sampling_sigmas` in Wan's own code, equal distances shifted once; diffusers'
+    `UniPCMultistepScheduler(use_flow_sigmas=True, flow_shift=shift)` has them within shift / 1000.
+    """
     if num_steps < 1 or shift <= 0:
         raise ConfigError(f"schedule: num_steps = {num_steps}, shift = {shift}; both must be positive")
+    if spacing == "wan":
+        equal = torch.linspace(1, 0, num_steps + 1, dtype=torch.float64)
+        return Schedule(sigmas=shift_sigmas(equal, shift).to(torch.float32))
     ends = torch.tensor([NUM_TRAIN_TIMESTEPS, 1], dtype=torch.float32) / NUM_TRAIN_TIMESTEPS
     high, low = (shift_sigmas(ends, shift) * 1.0).tolist()
     # The ends are shifted once in float32 and everything between them once more in float64, as diffusers does it.

@@ -13,7 +13,16 @@ from torch import Tensor, nn
 
 from wan_r1.errors import CheckpointError
 
-__all__ = ["use_frame_timesteps"]
+__all__ = ["keep_time_exact", "use_frame_timesteps"]
+
+
+def keep_time_exact(transformer: nn.Module, device: torch.device) -> None:
+    """Keeps autocast from the embedding of the timestep, as diffusers does, whose weights stay in float32.
+
+    All tokens of a frame share it: what rounding would change there is no noise, but a shift.
+    """
+    embedder = transformer.condition_embedder.time_embedder  # type: ignore[union-attr]
+    embedder.forward = torch.autocast(device.type, enabled=False)(embedder.forward)  # type: ignore[union-attr]
 
 
 def use_frame_timesteps(transformer: nn.Module) -> None:

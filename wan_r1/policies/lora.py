@@ -115,22 +115,27 @@ def load_lora(transformer: nn.Module, folder: Path, name: str) -> None:
     set_peft_model_state_dict(transformer, stored, adapter_name=ADAPTER)
 
 
+@torch.no_grad()
 def merged_state(transformer: nn.Module) -> dict[str, Tensor]:
-    """Weights with the adapter added in, under the names of the plain model; the transformer is left as it is."""
+    """Weights with the adapter added in, under the names of the plain model; the transformer is left as it is.
+
+    Merged weights are on the CPU and made one after another, so that the device needs room for one; the others stay.
+    """
     from peft.tuners.lora import LoraLayer
 
-    updates = {
-        f"{name}.weight": module.get_delta_weight(ADAPTER)
-        for name, module in transformer.named_modules()
-        if isinstance(module, LoraLayer)
+    adapted = {
+        f"{name}.weight": module for name, module in transformer.named_modules() if isinstance(module, LoraLayer)
     }
     state = {}
     for name, tensor in transformer.state_dict().items():
         if ".lora_" in name:
             continue
         plain = name.replace(".base_layer.", ".")
-        update = updates.get(plain)
-        state[plain] = tensor if update is None else (tensor.float() + update.float()).to(tensor.dtype)
+        if plain in adapted:
+            update = adapted[plain].get_delta_weight(ADAPTER)
+            state[plain] = (tensor.float() + update.float()).to(tensor.dtype).cpu()
+        else:
+            state[plain] = tensor
     return state
 
 

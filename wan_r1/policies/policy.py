@@ -113,7 +113,7 @@ class Policy(Protocol):
 
 def schedule_for(policy: Policy, settings: SamplerSettings) -> Schedule:
     """The sigmas of the sampler."""
-    return make_schedule(settings.num_steps, shift_for(policy, settings))
+    return make_schedule(settings.num_steps, shift_for(policy, settings), settings.spacing)
 
 
 def shift_for(policy: Policy, settings: SamplerSettings) -> float:

@@ -27,7 +27,7 @@ from wan_r1.flow.schedule import to_timesteps
 from wan_r1.policies.codec import VideoCodec
 from wan_r1.policies.conditioner import Conditioner, ImageEmbedder, WanKind
 from wan_r1.policies.folder import DTYPES, WanFolder, open_folder
-from wan_r1.policies.frame_time import use_frame_timesteps
+from wan_r1.policies.frame_time import keep_time_exact, use_frame_timesteps
 from wan_r1.policies.guidance import guide
 from wan_r1.policies.lora import LoraConfig, adapter_off, add_lora, load_lora, merged_state, save_lora
 from wan_r1.policies.policy import Condition
@@ -113,8 +113,9 @@ class WanPolicy:
         self._experts: dict[str, nn.Module] = {
             name: folder.load(name, torch.float32 if name in full else compute).to(place) for name in names
         }
-        if self.kind == "ti2v":
-            for module in self._experts.values():
+        for module in self._experts.values():
+            keep_time_exact(module, device)
+            if self.kind == "ti2v":
                 use_frame_timesteps(module)
         self._reference: dict[str, Tensor] = {}
         check_sizes(config, self._settings, self._codec, self.kind, folder.path)
@@ -210,7 +211,8 @@ class WanPolicy:
         compute = DTYPES[self.config.dtype]
         if self.kind == "ti2v":
             timesteps = timesteps[:, None] * self.free_mask.view(1, -1)
-        with torch.autocast(self.device.type, dtype=compute, enabled=compute != torch.float32):
+        # Without a cache: a pass uses each weight once, and the cache would hold a copy of all trained ones through it.
+        with torch.autocast(self.device.type, dtype=compute, enabled=compute != torch.float32, cache_enabled=False):
             predicted: Tensor = self._experts[name](
                 hidden_states=latents.to(compute),
                 timestep=timesteps,
@@ -377,11 +379,8 @@ class WanPolicy:
 
     def _trained_names(self, experts: Sequence[str]) -> list[str]:
         """Those of the experts that `train_experts` means."""
-        chosen = {
-            "both": ("transformer", "transformer_2"),
-            "high_noise": ("transformer",),
-            "low_noise": ("transformer_2",),
-        }
+        high, low = "transformer", "transformer_2"
+        chosen = {"both": (high, low), "high_noise": (high,), "low_noise": (low,)}
         names = [name for name in chosen[self.config.train_experts] if name in experts]
         if not names:
             raise ConfigError("policy: train_experts = low_noise, but this folder has one expert; take both")
