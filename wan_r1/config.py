@@ -140,6 +140,8 @@ def pick(choices: Mapping[str, Any], table: Any, where: str, *, own_code: bool =
     settings = {key: value for key, value in table.items() if key != "name"}
     if own_code and ":" in name:
         member = _import(name, where)
+        if not callable(member):
+            raise ConfigError(f'{where}.name = "{name}": is {_show(member)}, no function or class')
     elif name in choices:
         member = choices[name]
     else:

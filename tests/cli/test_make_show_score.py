@@ -87,6 +87,10 @@ def test_the_reward_can_be_chosen_by_name_and_from_own_code(made, capsys):
     pair = (made / "videos/tiny_0001.mp4", "--state", made / "states/tiny_0001.json")
     assert score(capsys, *pair, "--reward", "sparse")["value"] == 1.0
     assert score(capsys, *pair, "--reward", "wan_r1.rewards:TrajectoryReward")["value"] >= 0.95
+    assert main(["score", *map(str, pair), "--reward", "math:pi"]) == 2
+    assert 'reward.name = "math:pi": is 3.14' in capsys.readouterr().err
+    assert main(["score", *map(str, pair), "--reward", "operator:is_"]) == 2
+    assert "reward is_: returned False" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all" * 50, "truncated"])

@@ -75,6 +75,7 @@ def test_a_table_of_something_else_is_not_overwritten(tmp_path, capsys):
     assert main(["make", "maze", *options]) == 2
     assert "metadata.csv: expected columns video,prompt,input_image only" in capsys.readouterr().err
     assert (tmp_path / "metadata.csv").read_text() == "video,prompt\na.mp4,go\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["metadata.csv"]
 
 
 def test_another_game_is_not_written_into_the_same_folder(tmp_path, capsys):

@@ -279,6 +279,8 @@ def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code
     recipe, run = trained
     assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path / "none")]) == 2
     assert "none: no such folder" in capsys.readouterr().err
+    assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path)]) == 2
+    assert "is no checkpoint, run folder or model" in capsys.readouterr().err
     shutil.copytree(run.checkpoints / "last", tmp_path / "cut")
     data = (tmp_path / "cut" / "tensors.safetensors").read_bytes()
     (tmp_path / "cut" / "tensors.safetensors").write_bytes(data[: len(data) // 2])

@@ -35,6 +35,9 @@ def found(root: Path) -> list[Level]:
         ("candy", "easy/", ("-", "candy", "easy")),
         ("candy/easy", "", ("-", "candy", "easy")),
         ("train", "", ("-", "-", "easy")),
+        ("", "sokoban/easy/", ("sokoban", "-", "easy")),
+        ("maze", "easy/", ("maze", "-", "easy")),
+        ("maze", "maze/easy/", ("maze", "maze", "easy")),
     ],
 )
 def test_folders_name_game_skin_and_difficulty(tmp_path, below, folder, expected):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,9 +72,26 @@ class Few(Plain):
         return [Score(value=0.5, parts={})]
 
 
+class Returns:
+    """A reward that returns a score of this value and part, or leaves the program."""
+
+    def __init__(self, value: Any, part: Any = 0.0) -> None:
+        self.value, self.part = value, part
+
+    def __call__(self, task: Task, video: np.ndarray) -> Score:
+        if self.value == "exit":
+            raise SystemExit(0)
+        return Score(value=self.value, parts={"part": self.part})
+
+
 @pytest.mark.parametrize(
     ("reward", "message"),
     [
+        (Returns(float("nan")), r"reward Returns: returned value = nan for a video; it must be a finite number"),
+        (Returns(np.float32("inf")), r"reward Returns: returned value = .*inf"),
+        (Returns("high"), r"reward Returns: returned value = 'high'"),
+        (Returns(0.5, None), r"reward Returns: returned part = None"),
+        (Returns("exit"), r"reward Returns: ended the program \(SystemExit 0\)"),
         (Plain(), r"reward Plain: returned 0\.5 for a video; return wan_r1\.types\.Score"),
         (Few(), "reward Few: score_many returned 1 scores for 4 videos"),
     ],

@@ -95,11 +95,12 @@ def _run(args: argparse.Namespace) -> int:
     _refuse_other_tasks(place, args.family)
     if args.skin is not None and args.layout == "vr-bench":
         _refuse_other_skins(place, args.skin)
+    metadata = args.out / "metadata.csv"
+    there = _rows_of(metadata)
     with progress(f"making {args.family} tasks", args.num) as advance:
         rows = _write_all(jobs, args.workers, advance)
-    metadata = args.out / "metadata.csv"
-    kept = _other_rows(metadata, rows)
-    write_text(metadata, _csv([*kept, *rows]))
+    ours = {row[0] for row in rows}
+    write_text(metadata, _csv([*(row for row in there if row[0] not in ours), *rows]))
     folder = args.out / _folder(rows[0]) if args.family in WRITERS else args.out
     if args.json:
         print_json({"out": str(args.out), "folder": str(folder), "num": len(rows), "metadata": str(metadata)})
@@ -211,8 +212,8 @@ def _refuse_other_skins(place: Path, skin: str) -> None:
             raise ConfigError(f"--skin {skin}: {place} holds tasks of the skin {there} already; choose another --out")
 
 
-def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
-    """The rows that stand in metadata.csv already and are not written anew: their files are there too."""
+def _rows_of(metadata: Path) -> list[Row]:
+    """The rows that stand in metadata.csv already. DatasetError if they cannot be kept beside new ones."""
     if not metadata.is_file():
         return []
     try:
@@ -224,8 +225,7 @@ def _other_rows(metadata: Path, rows: list[Row]) -> list[Row]:
         raise DatasetError(
             f"{metadata}: expected columns {','.join(METADATA_COLUMNS)} only; move it away to have it written anew"
         )
-    ours = {row[0] for row in rows}
-    return [(row[0], row[1], row[2]) for row in there if row[0] not in ours]
+    return [(row[0], row[1], row[2]) for row in there]
 
 
 def _csv(rows: list[Row]) -> str:

@@ -32,4 +32,4 @@ def chosen_reward(args: argparse.Namespace) -> Any:
     from wan_r1.rewards import REWARDS
 
     table = override({"name": args.reward}, args.reward_settings)
-    return pick(REWARDS, table, "--reward", own_code=True)
+    return pick(REWARDS, table, "reward", own_code=True)

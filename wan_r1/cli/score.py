@@ -26,11 +26,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from wan_r1.rewards.reward import score_each
     from wan_r1.tasks.vr_bench import read_state
     from wan_r1.video import read_video
 
     reward = chosen_reward(args)
-    score = reward(read_state(args.state, args.image), read_video(args.video))
+    [score] = score_each(reward, [read_state(args.state, args.image)], [read_video(args.video)])
     print_json(plain_score(score), indent=None if args.json else 2)
     return DONE
 

@@ -170,13 +170,17 @@ def _level(
     folders = base.relative_to(root).parts
     difficulty = state.stem.rpartition("_")[0] or UNKNOWN
     around = (root.parts + folders)[-3:]
-    below = around[-1] == difficulty  # else the files lie in a folder of another meaning
+    if around[-1] == difficulty:
+        above = (UNKNOWN, UNKNOWN, *around[:-1])[-2:]
+        game, skin = (above[1], UNKNOWN) if above[1] in GAMES and above[0] not in GAMES else above
+    else:  # the files lie in a folder of another meaning
+        game, skin = UNKNOWN, UNKNOWN
     outside = [path for path in (state, image, *solutions) if leads_out(path, root)]
     return Level(
         name="/".join((*folders, state.stem)),
         folders=folders,
-        game=GAMES.get(around[-3], UNKNOWN) if below and len(around) > 2 else UNKNOWN,
-        skin=around[-2] if below and len(around) > 1 else UNKNOWN,
+        game=GAMES.get(game, UNKNOWN),
+        skin=skin,
         difficulty=difficulty,
         state=state,
         image=image,
