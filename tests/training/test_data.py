@@ -70,7 +70,9 @@ def test_a_cache_hit_gives_the_same_tensors_without_encoding(load_tiny, maze_sou
     assert len(made) == len(read) == 5
     for name in ("latents", "first_latents", "image_tokens", "prompt_index"):
         assert torch.equal(getattr(made, name), getattr(read, name))
-    assert torch.equal(made.text, read.text)
+    assert len(made.text) == len(read.text) == len({task.prompt for task in maze_source.tasks(0, 5)})
+    assert all(torch.equal(one, other) for one, other in zip(made.text, read.text, strict=True))
+    assert max(map(len, made.text)) < policy.config.max_sequence_length  # no zeros after the last token
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from wan_r1.errors import ConfigError
 
 __all__ = ["TextEmbedder", "clean_prompt"]
 
-MAX_CACHED_PROMPTS = 1024
+MAX_CACHED_PROMPTS = 256
 """4 MB each with the released text encoder; the oldest goes first."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from wan_r1 import tasks as task_code
 from wan_r1.distributed import World
@@ -150,12 +151,13 @@ def solver_videos(tasks: Sequence[Task], num_frames: int, size: int) -> NDArray[
 class Encoded:
     """Encoded examples, on the CPU: latents [N, C, F, h, w] float16, the P distinct prompts, prompt of each [N].
 
-    text [P, L, D] and negative_text [1, L, D] are those of `Condition`; first_latents and image_tokens too, but one row
-    for each example, because first frames differ where prompts do not.
+    text are P embeddings [l, D] up to their last token: thousands of captions would fill the memory. negative_text
+    [1, L, D] is that of `Condition`; first_latents and image_tokens too, but one row for each example, because first
+    frames differ where prompts do not.
     """
 
     latents: Tensor
-    text: Tensor
+    text: tuple[Tensor, ...]
     negative_text: Tensor
     prompt_index: Tensor
     first_latents: Tensor
@@ -166,8 +168,10 @@ class Encoded:
 
     def batch(self, rows: Tensor, device: torch.device | str = "cpu") -> tuple[Tensor, Condition]:
         """Latents [B, C, F, h, w] float32 and conditions of some examples, on a device."""
+        length = self.negative_text.shape[1]
+        texts = [self.text[index] for index in self.prompt_index[rows].tolist()]
         condition = Condition(
-            text=self.text[self.prompt_index[rows]].to(device),
+            text=torch.stack([functional.pad(text, (0, 0, 0, length - len(text))) for text in texts]).to(device),
             negative_text=self.negative_text.to(device),
             first_latents=self.first_latents[rows].to(device).float(),
             image_tokens=self.image_tokens[rows].to(device).float(),
@@ -199,15 +203,24 @@ def encode_examples(
         if world.is_main:
             _write_cache(cache, key, stored)
     tensors, prompts = stored
-    embedded = [policy.encode_prompts([prompt]) for prompt in prompts]
+    texts = list[Tensor]()
+    for prompt in prompts:
+        text, negative = policy.encode_prompts([prompt])
+        texts.append(_up_to_the_last_token(text[0]).cpu())
     return Encoded(
         latents=tensors["latents"],
-        text=torch.cat([text.cpu() for text, _ in embedded]),
-        negative_text=embedded[0][1].cpu(),
+        text=tuple(texts),
+        negative_text=negative.cpu(),
         prompt_index=tensors["prompt_index"],
         first_latents=tensors["first_latents"],
         image_tokens=tensors.get("image_tokens", torch.zeros(total, 0, 1)),
     )
+
+
+def _up_to_the_last_token(text: Tensor) -> Tensor:
+    """An embedding [L, D] without the zeros after its last token."""
+    tokens = text.any(dim=1).nonzero()
+    return text[: int(tokens[-1]) + 1 if len(tokens) else 0].clone()
 
 
 def _encode_all(
