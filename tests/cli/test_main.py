@@ -62,6 +62,14 @@ def raising(error):
     return Command(summary="", description="", examples=(), add_arguments=lambda parser: None, run=run)
 
 
+def test_an_unknown_option_is_refused_with_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["show", "maze", "--state", "X"])
+    errors = capsys.readouterr().err
+    assert "usage: wan-r1 show" in errors
+    assert "wan-r1 show: error: unrecognized arguments: --state X" in errors
+
+
 def test_an_error_of_ours_is_one_line_and_code_2(monkeypatch, capsys):
     monkeypatch.setitem(COMMANDS, "boom", raising(VideoError("a.mp4: truncated,\n 3 of 9 frames")))
     monkeypatch.delenv("WAN_R1_DEBUG", raising=False)

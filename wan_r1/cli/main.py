@@ -61,6 +61,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         )
         if name == chosen:
             command.add_arguments(sub)
+            sub.set_defaults(refuse=sub.error)  # with the usage of the command, not of wan-r1
     return parser
 
 
@@ -71,7 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     if rest and hasattr(args, "overrides") and not any(word.startswith("-") for word in rest):
         args.overrides = [*args.overrides, *rest]
     elif rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        getattr(args, "refuse", parser.error)(f"unrecognized arguments: {' '.join(rest)}")
     return args
 
 
