@@ -8,7 +8,7 @@ go and from its own steady pace.
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, dist, floor, hypot
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,8 @@ def judge_walk(
     seen = track.seen[row]
     remaining = _remaining(np.ascontiguousarray(grid).tobytes(), grid.shape, goal)
     way = int(remaining[start])
-    places = {int(t): place_at(grid, cells[t, 1], cells[t, 0]) for t in np.flatnonzero(seen)}
+    points = cells.tolist()
+    places = {t: place_at(grid, points[t][1], points[t][0]) for t in np.flatnonzero(seen).tolist()}
     cap = step_cap(cells[seen], way, len(cells), max_step)
     broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen, cells), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
@@ -130,12 +131,12 @@ def _remaining(board: bytes, shape: Cell, goal: Cell) -> NDArray[np.int64]:
 
 def place_at(grid: Grid, row: float, col: float) -> Place:
     """The nearest point of the floor graph; `off` is infinite inside walls, where half a cell or more is missing."""
-    near = (int(np.rint(row)), int(np.rint(col)))
+    near = (round(row), round(col))
     if not _is_floor(grid, near):
         return Place(near=near, far=near, share=0.0, off=np.inf)
     down, right = row - near[0], col - near[1]
     below, beside = (near[0] + (1 if down > 0 else -1), near[1]), (near[0], near[1] + (1 if right > 0 else -1))
-    best = Place(near=near, far=near, share=0.0, off=float(np.hypot(down, right)))
+    best = Place(near=near, far=near, share=0.0, off=hypot(down, right))
     for far, along, across in ((below, abs(down), abs(right)), (beside, abs(right), abs(down))):
         if across < best.off and _is_floor(grid, far):
             best = Place(near=near, far=far, share=float(along), off=float(across))
@@ -187,7 +188,7 @@ def walk_violation(
             yield Violation(kind=blocked, frame=t)
             return
         limit = cap * (t - last) + STEP_SLACK if t else STEP_SLACK
-        straight = float(np.hypot(*np.subtract(place.position, before.position)))
+        straight = dist(place.position, before.position)
         is_open = _is_open(grid, before, place)
         way = _way(grid, before, place, limit, is_open)
         if way > limit or (t and not is_open and way > straight + DETOUR):
@@ -207,7 +208,8 @@ def _is_open(grid: Grid, start: Place, end: Place) -> bool:
 def _way(grid: Grid, start: Place, end: Place, limit: float, is_open: bool) -> float:
     """Length in cells of the way along the floor between two places; infinite if clearly above `limit`."""
     if is_open:
-        return float(np.abs(np.subtract(start.position, end.position)).sum())
+        (r0, c0), (r1, c1) = start.position, end.position
+        return abs(r1 - r0) + abs(c1 - c0)
     best = np.inf
     for cell, first in _corners(start):
         for target, last in _corners(end):

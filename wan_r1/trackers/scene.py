@@ -82,7 +82,8 @@ Floats = NDArray[np.float32]
 class Template:
     """One sprite at the shrunken scale, centred on odd kernels, with S = its colours and a = its alpha.
 
-    layers [k, k, 4]: (a S, a). kernels [n, m, m] and mixing [n, 4]: the same as a sum of n products, 1 for one colour.
+    layers [k, k, 4]: (a S, a), the same as a sum of n products (1 for one colour): kernels [n, m, m], and what they are
+    multiplied with before the background, aims [n, h, w, 3].
     inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel around it; ring [k, k]:
     weights around it, which add to 1; gap: least distance of two instances. energy [h, w]: squared contrast of the
     sprite against the background, for each centre pixel of the scene, and most its maximum. contrast [h, w]: squared
@@ -93,7 +94,7 @@ class Template:
 
     layers: Floats
     kernels: Floats
-    mixing: Floats
+    aims: Floats
     inside: Floats
     area: float
     gap: float
@@ -313,7 +314,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     return Template(
         layers=layers,
         kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
-        mixing=np.ascontiguousarray(right[kept], dtype=np.float32),
+        aims=np.stack([row[:3] - row[3] * background for row in right[kept]]).astype(np.float32),
         inside=_core(inside[None], margin)[0],
         area=float(inside.sum()),
         gap=max(1.0, APART * float(inside.any(axis=0).sum())),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import ConfigError, TrackingError
 from wan_r1.trackers.candidates import Candidate, undisputed
+from wan_r1.trackers.changed import busy_pixels, noise_of, window_around
 from wan_r1.trackers.goals import goal_change
 from wan_r1.trackers.light import contrast_of, fit_light, largest_channel, relight
 from wan_r1.trackers.linking import Found, link_instances, with_lasting_copies
@@ -152,11 +153,11 @@ class SpriteTracker:
         Each is (x, y, score) with pixel centres at integers.
         """
         changed = cv2.absdiff(frame, scene.background)
-        noise = _noise(changed, scene)
+        noise = noise_of(changed, scene.flat)
         over = cv2.subtract(changed, scene.tolerance)
         if noise > 0:
             over = cv2.subtract(over, np.full(4, 2 * noise))
-        busy = cv2.blur(functools.reduce(cv2.add, cv2.split(over)), (3, 3))
+        busy = busy_pixels(over)
         candidates = [
             candidate
             for name, template in scene.templates.items()
@@ -176,12 +177,12 @@ class SpriteTracker:
         least = 0.2 * template.area
         places: list[tuple[int, int]] = []
         score = matched = np.zeros((0, 0), np.float32)
-        first = last = _window(busy, template.reach)
+        first = last = window_around(busy, template.reach)
         while len(places) < MAX_INSTANCES - 1 + len(scene.alike[name]) and cv2.countNonZero(busy) > least:
             if not places:
                 score, matched = _match(frame, noise, scene.background, template, first, self.min_lasting_amplitude)
             else:
-                last = _window(busy, template.reach)
+                last = window_around(busy, template.reach)
                 _forbid(score, places[-1], first, template)
             part = tuple(
                 slice(inner.start - outer.start, inner.stop - outer.start)
@@ -249,18 +250,6 @@ class SpriteTracker:
         return (found + larger if found else found), faint
 
 
-def _noise(changed: Video, scene: Scene) -> float:
-    """Standard deviation of the noise of a frame, from the median difference on flat ground."""
-    sample = changed.reshape(-1).take(scene.flat)
-    middle = sample.size // 2
-    return float(np.partition(sample, middle)[middle]) / 0.6745 if sample.size > 60 else 0.0
-
-
-def _window(busy: Video, reach: int) -> tuple[slice, slice]:
-    x, y, w, h = cv2.boundingRect(busy)
-    return slice(max(0, y - reach), y + h + reach), slice(max(0, x - reach), x + w + reach)
-
-
 def _match(
     frame: Video, noise: float, background: Video, template: Template, window: tuple[slice, slice], least: float
 ) -> tuple[Floats, Floats]:
@@ -268,14 +257,12 @@ def _match(
 
     The share is -1 where the amplitude is below `least` or the background hides the sprite.
     """
-    below = background[window].astype(np.float32)
-    difference = frame[window] - below
-    lifted = cv2.transform(difference * below, SUM)
+    difference = cv2.subtract(frame[window], background[window], dtype=cv2.CV_32F)
     matched: Floats = functools.reduce(
         np.add,
         (
-            _correlate(cv2.transform(difference, mixing[None, :3]) - mixing[3] * lifted, kernel)
-            for kernel, mixing in zip(template.kernels, template.mixing, strict=True)
+            _correlate(cv2.transform(difference * aim[window], SUM), kernel)
+            for kernel, aim in zip(template.kernels, template.aims, strict=True)
         ),
     )
     within = _correlate(cv2.transform(difference * difference, SUM), template.inside)
