@@ -281,6 +281,10 @@ def test_a_checkpoint_that_is_missing_or_does_not_fit_is_one_clear_line_and_code
     assert "none: no such folder" in capsys.readouterr().err
     assert main(["evaluate", "policy", recipe, "--checkpoint", str(tmp_path)]) == 2
     assert "is no checkpoint, run folder or model" in capsys.readouterr().err
+    swapped = tmp_path / "swapped" / "checkpoints"  # killed while one checkpoint took the place of another
+    shutil.copytree(run.checkpoints / "last", swapped / "last.previous")
+    assert main(["evaluate", "policy", recipe, "--checkpoint", str(swapped.parent), "--num-tasks", "1"]) == 0
+    capsys.readouterr()
     shutil.copytree(run.checkpoints / "last", tmp_path / "cut")
     data = (tmp_path / "cut" / "tensors.safetensors").read_bytes()
     (tmp_path / "cut" / "tensors.safetensors").write_bytes(data[: len(data) // 2])

@@ -61,7 +61,7 @@ def load_weights(policy: WanPolicy, checkpoint: Path) -> None:
     """Put the weights of a training checkpoint into the policy: its average if it has one."""
     inside = RunFolder(checkpoint).checkpoints
     folder = next((each for each in (inside / "best", inside / "last") if has_checkpoint(each)), checkpoint)
-    if not any(folder.glob("*.safetensors")):
+    if folder == checkpoint and not any(folder.glob("*.safetensors")):
         raise CheckpointError(f"{checkpoint}: is no checkpoint, run folder or model in diffusers format")
     tensors, _ = read_checkpoint(folder)
     weights: Mapping[str, Tensor] = without_prefix("average", tensors) or tensors
