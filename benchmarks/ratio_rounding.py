@@ -3,8 +3,8 @@
     python benchmarks/ratio_rounding.py
 
 Eight videos of one maze by wan-tiny, ten steps at shift 5, noise in the first two. lora_B moves by 1e-4 at random,
-about one step of AdamW at the learning rate of the recipes for released models. Prints the largest distance of the ratio
-to 1 before, which must be 0, and the standard deviation of its logarithm z after, for both noisy steps.
+about one step of AdamW at the learning rate of the recipes for released models. Prints the largest distance of the
+ratio to 1 before, which must be 0, and the standard deviation of its logarithm z after, for both noisy steps.
 """
 
 import torch
