@@ -4,7 +4,7 @@ The changes of a scene come per tile (trackers/scene.py), and objects hide whole
 only, or lie on tiles that objects nearby hide all along, so it is compared by those of its own pixels that are free.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wan_r1.trackers.linking import Found
 from wan_r1.types import Box, Task
 
-__all__ = ["GoalLook", "goal_change", "goal_looks"]
+__all__ = ["GoalLook", "goal_changes", "goal_looks"]
 
 LEAST_VISIBLE = 0.8
 """Share of what is seen of a goal that must be free for a comparison."""
@@ -78,16 +78,31 @@ def _compared(picture: NDArray[np.float32], ground: NDArray[np.float64]) -> tupl
     return weight, max(LEAST_CONTRAST, float((weight * apart).sum()))
 
 
-def goal_change(frame: NDArray[np.uint8], goal: GoalLook, objects: Iterable[tuple[float, Found]]) -> float:
-    """Change of a goal's mean colour as a share of its contrast; about 1 or more where it is gone.
+def goal_changes(
+    frames: Sequence[NDArray[np.uint8]], goals: Sequence[GoalLook], covered: Sequence[list[tuple[float, Found]]]
+) -> NDArray[np.float32]:
+    """Change of each goal's mean colour as a share of its contrast [T, G]; about 1 or more where it is gone.
 
     NaN where objects cover most of it.
 
     Args:
-        frame: work picture [h, w, 3] with the light of the conditioning image.
-        goal: the goal.
-        objects: pixels covered to each side, and instances (x, y, score) of each kind of object.
+        frames: T work pictures [h, w, 3] with the light of the conditioning image.
+        goals: the G goals.
+        covered: per frame, pixels covered to each side, and instances (x, y, score), of each kind of object.
     """
+    changes = np.empty((len(frames), len(goals)), np.float32)
+    for index, goal in enumerate(goals):
+        free = np.stack([_free(goal, objects).ravel() for objects in covered])
+        visible = free.sum(axis=1)
+        there = np.stack([frame[goal.rows, goal.cols] for frame in frames]) - goal.picture
+        apart = (free[:, None] @ there.reshape(len(frames), -1, 3))[:, 0] / np.maximum(visible, LEAST_VISIBLE)[:, None]
+        changes[:, index] = np.sqrt((apart * apart).sum(axis=1)) / goal.contrast
+        changes[visible < LEAST_VISIBLE, index] = np.nan
+    return changes
+
+
+def _free(goal: GoalLook, objects: Iterable[tuple[float, Found]]) -> NDArray[np.float32]:
+    """The weight [h, w] of a goal without what objects cover."""
     weight = goal.weight
     for reach, instances in objects:
         for x, y, _ in instances:
@@ -96,8 +111,4 @@ def goal_change(frame: NDArray[np.uint8], goal: GoalLook, objects: Iterable[tupl
                 far_x = np.abs(np.arange(goal.cols.start, goal.cols.start + weight.shape[1]) - x) > reach
                 far_y = np.abs(np.arange(goal.rows.start, goal.rows.start + weight.shape[0]) - y) > reach
                 weight = weight * (far_y[:, None] | far_x)
-    visible = float(weight.sum())
-    if visible < LEAST_VISIBLE:
-        return float("nan")
-    changed = weight.ravel() @ (frame[goal.rows, goal.cols] - goal.picture).reshape(-1, 3) / visible
-    return float(np.sqrt(changed @ changed)) / goal.contrast
+    return weight

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from wan_r1.errors import TrackingError
 from wan_r1.trackers.goals import GoalLook, goal_looks
-from wan_r1.trackers.light import largest_channel
 from wan_r1.types import Box, Sprite, Task
 
 __all__ = [
@@ -84,27 +83,32 @@ class Template:
 
     layers [k, k, 4]: (a S, a), the same as a sum of n products (1 for one colour): kernels [n, m, m], and what they are
     multiplied with before the background, aims [n, h, w, 3].
-    inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel around it; ring [k, k]:
-    weights around it, which add to 1; gap: least distance of two instances. energy [h, w]: squared contrast of the
-    sprite against the background, for each centre pixel of the scene, and most its maximum. contrast [h, w]: squared
-    difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of a^2. least: energy
-    below which the background hides the sprite. reach: pixels from the centre to the border of layers; cover: pixels to
-    each side of its centre that it may cover.
+    alpha [k, k]: a alone. inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel
+    around it; ring [k, k]: weights around it, which add to 1; gap: least distance of two instances, and too_near [g, g]
+    what is closer. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
+    scene, and most its maximum; tint [h, w, 3]: its change of the background's colour, added up with a. contrast
+    [h, w]: squared difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of
+    a^2. least: energy below which the background hides the sprite; may_hide: whether it does anywhere. reach: pixels
+    from the centre to the border of layers; cover: pixels to each side of its centre that it may cover.
     """
 
     layers: Floats
+    alpha: Floats
     kernels: Floats
     aims: Floats
     inside: Floats
     area: float
     gap: float
+    too_near: NDArray[np.bool_]
     near: NDArray[np.bool_]
     ring: Floats
     energy: Floats
     most: float
+    tint: Floats
     contrast: Floats
     weight: float
     least: float
+    may_hide: bool
     reach: int
     cover: float
 
@@ -114,7 +118,7 @@ class Scene:
     """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
     tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: where, in the flattened background, values of
-    pixels without texture are; tiles [r, c, 3] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how
+    pixels without texture are; tiles [3, r, c] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how
     much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of an
     object -> Template, one for all objects that look alike; alike: the same names -> names of all objects like it;
     ground [r, c]: tiles beside the goals; goals: what they look like (goals.py).
@@ -150,6 +154,7 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
     contrast = cv2.dilate(background, cross).astype(np.float32) - cv2.erode(background, cross)
     flat = np.flatnonzero(contrast.max(axis=2) < FLAT_CONTRAST)
     tiles = tile_means(background)
+    shown = np.ascontiguousarray(tiles.transpose(1, 2, 0))
     alike = _alike(task)
     work_scale, size = (scale[0] / factor, scale[1] / factor), (width / factor, height / factor)
     return Scene(
@@ -159,10 +164,10 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
         tolerance=(EDGE_TOLERANCE * contrast).astype(np.uint8),
         flat=(3 * flat[:: max(1, len(flat) // NOISE_PIXELS), None] + np.arange(3)).ravel(),
         tiles=tiles,
-        tile_tolerance=largest_channel(TILE_TOLERANCE * (cv2.dilate(tiles, BLOCK) - cv2.erode(tiles, BLOCK))),
+        tile_tolerance=TILE_TOLERANCE * (cv2.dilate(shown, BLOCK) - cv2.erode(shown, BLOCK)).max(axis=2),
         templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
         alike=alike,
-        ground=tiles_outside(task.goals, tiles.shape[:2]),
+        ground=tiles_outside(task.goals, tiles.shape[1:]),
         goals=goal_looks(task, background, size),
     )
 
@@ -214,8 +219,8 @@ def _resized(picture: Picture, height: int, width: int) -> Picture:
 
 
 def tile_means(pictures: Picture) -> Floats:
-    """Mean colour of each tile of pictures [..., h, w, 3], [..., rows, cols, 3] float32; borders are repeated."""
-    return shrink(pictures, TILE_PX).astype(np.float32)
+    """Mean colour of each tile of pictures [..., h, w, 3], [..., 3, rows, cols] float32; borders are repeated."""
+    return np.ascontiguousarray(np.moveaxis(shrink(pictures, TILE_PX), -1, -3), dtype=np.float32)
 
 
 def _extent(sprite: Sprite) -> float:
@@ -309,25 +314,36 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     )
     contrast = ((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2).sum(axis=2)
     near, most = cv2.dilate(inside, BLOCK) > 0, float(energy.max())
+    gap, least = max(1.0, APART * float(inside.any(axis=0).sum())), min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight)
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
         layers=layers,
+        alpha=np.ascontiguousarray(alpha),
         kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
         aims=np.stack([row[:3] - row[3] * background for row in right[kept]]).astype(np.float32),
         inside=_core(inside[None], margin)[0],
         area=float(inside.sum()),
-        gap=max(1.0, APART * float(inside.any(axis=0).sum())),
+        gap=gap,
+        too_near=_disc(gap),
         near=near,
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.maximum(energy, 1.0).astype(np.float32),
         most=most,
+        tint=(alpha[..., None] * color).sum(axis=(0, 1)) - _correlate(background, alpha**2),
         contrast=np.maximum(contrast, MIN_CONTRAST * most / weight).astype(np.float32),
         weight=weight,
-        least=min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight),
+        least=least,
+        may_hide=bool((energy < least).any()),
         reach=reach,
         cover=float(near.any(axis=0).sum()) / 2,
     )
+
+
+def _disc(radius: float) -> NDArray[np.bool_]:
+    reach = int(radius)
+    rows, cols = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(rows**2 + cols**2 < radius**2)
 
 
 def _core(kernels: NDArray[np.floating[Any]], margin: int) -> Floats:

@@ -7,6 +7,7 @@ near a pose, and if that pose can be reached from the one before by no more move
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import dist, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ MAX_STEP = 3.0
 
 Grid = NDArray[np.int8]
 Points = NDArray[np.float64]
+Place = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +122,7 @@ def _poses(
         limit = cap * (frame - last) + STEP_SLACK if frame else STEP_SLACK
         here = cells[:, frame]
         if frame:
-            limit = min(limit, float(np.hypot(*(here[0] - place[0]))) + DETOUR)
+            limit = min(limit, dist(here[0], place[0]) + DETOUR)
         pose = next((each for each in poses_at(grid, here) if _way(grid, before, each, limit) <= limit), None)
         if pose is None:
             kind, number = _broken(grid, before, here, np.hypot(*(here - place).T), limit)
@@ -165,50 +167,49 @@ def _air(push: Pose, here: Points) -> float:
 
 def poses_at(grid: Grid, places: Points) -> Iterator[Pose]:
     """The poses that objects at places [O, 2] (agent first, in cells) may be in, the nearest first."""
-    agent, boxes = places[0], places[1:]
+    agent, *boxes = ((row, col) for row, col in places.tolist())
     found = [pose for pose in (_rest(grid, agent, boxes), *_pushes(grid, agent, boxes)) if pose is not None]
     yield from sorted((pose for pose in found if pose.off <= OFF_FLOOR), key=lambda pose: pose.off)
 
 
-def _rest(grid: Grid, agent: Points, boxes: Points) -> Pose | None:
+def _rest(grid: Grid, agent: Place, boxes: Sequence[Place]) -> Pose | None:
     """The boxes stand on cells and the agent is somewhere on the floor between them."""
-    cells = np.rint(boxes)
-    off = float(np.hypot(*(boxes - cells).T).max())
-    stand = _cells(cells)
+    stand = [_nearest(box) for box in boxes]
+    off = max(dist(box, cell) for box, cell in zip(boxes, stand, strict=True))
     if off > OFF_FLOOR or len(set(stand)) < len(stand) or not all(_is_floor(grid, cell) for cell in stand):
         return None
-    place = place_at(_with_boxes(grid, stand), float(agent[0]), float(agent[1]))
+    place = place_at(_with_boxes(grid, stand), *agent)
     near, far = state_of(place.near, stand), state_of(place.far, stand)
     return Pose(near=near, far=far, share=place.share, off=max(off, place.off))
 
 
-def _pushes(grid: Grid, agent: Points, boxes: Points) -> Iterator[Pose]:
+def _pushes(grid: Grid, agent: Place, boxes: Sequence[Place]) -> Iterator[Pose]:
     """The agent is right behind a box, and both are on the way to the next cell; the other boxes stand."""
-    stand = _cells(np.rint(boxes))
-    away = np.hypot(*(boxes - np.rint(boxes)).T)
+    stand = [_nearest(box) for box in boxes]
+    away = [dist(box, cell) for box, cell in zip(boxes, stand, strict=True)]
     for number, box in enumerate(boxes):
-        apart = box - agent
-        axis = int(np.abs(apart).argmax())
+        apart = (box[0] - agent[0], box[1] - agent[1])
+        axis = 0 if abs(apart[0]) >= abs(apart[1]) else 1
         sign = 1 if apart[axis] > 0 else -1
         step = (sign, 0) if axis == 0 else (0, sign)
-        if np.abs(apart - step).max() > GRIP:
+        if max(abs(apart[0] - step[0]), abs(apart[1] - step[1])) > GRIP:
             continue
-        middle = (agent + box + step) / 2  # of what both say about where the box is
+        middle = ((agent[0] + box[0] + step[0]) / 2, (agent[1] + box[1] + step[1]) / 2)  # where both say the box is
         along = middle[axis] * sign
-        share = float(along - np.floor(along))
-        base = np.rint(middle)
-        base[axis] = np.floor(along) * sign
-        near = state_of(_cells([base - step])[0], [*stand[:number], _cells([base])[0], *stand[number + 1 :]])
-        box_off = box - base - share * np.asarray(step)
-        agent_off = agent - base - (share - 1) * np.asarray(step)
-        off = max(np.hypot(*box_off), np.hypot(*agent_off), *np.delete(away, number))
+        share = along - floor(along)
+        base = (floor(along) * sign, round(middle[1])) if axis == 0 else (round(middle[0]), floor(along) * sign)
+        behind = (base[0] - step[0], base[1] - step[1])
+        near = state_of(behind, [*stand[:number], base, *stand[number + 1 :]])
+        box_off = dist(box, (base[0] + share * step[0], base[1] + share * step[1]))
+        agent_off = dist(agent, (behind[0] + share * step[0], behind[1] + share * step[1]))
+        off = max(box_off, agent_off, *away[:number], *away[number + 1 :])
         far = move(grid, near, step) if _is_floor(grid, near[0]) and near[0] not in near[1] else None
         if far is not None and far[1] != near[1]:
-            yield Pose(near=near, far=far, share=share, off=float(off))
+            yield Pose(near=near, far=far, share=share, off=off)
 
 
-def _cells(places: Points | Sequence[Points]) -> list[Cell]:
-    return [(int(row), int(col)) for row, col in places]
+def _nearest(place: Place) -> Cell:
+    return round(place[0]), round(place[1])
 
 
 def _is_floor(grid: Grid, cell: Cell) -> bool:
@@ -289,7 +290,7 @@ def _broken(grid: Grid, before: Pose, here: Points, steps: Points, limit: float)
     moved = np.asarray([np.hypot(*(np.asarray(stand) - box).T).min() for box in here[1:]])
     if moved.max() > OFF_FLOOR:
         return "box_moved_alone", int(moved.argmax()) + 1
-    made = moves_between(grid, (agent, ()), (_cells([np.rint(here[0])])[0], ()), int(limit) + 2)
+    made = moves_between(grid, (agent, ()), (_nearest(here[0].tolist()), ()), int(limit) + 2)
     if made is None:
         return "through_wall", 0
     return ("teleport", 0) if made[0] > limit else ("box_overlap", int(np.hypot(*(here[1:] - here[0]).T).argmin()) + 1)
