@@ -218,3 +218,27 @@ def test_strange_tracks_are_never_solved_and_have_finite_progress(cells) -> None
     verdict = _judge(cells)
     assert not verdict.solved
     assert 0 <= verdict.progress <= 1
+
+
+def _walked(per_frame: float) -> list[tuple[float, float]]:
+    """The way at so many cells a frame."""
+    way = np.asarray(WAY, float)
+    at = np.arange(0, len(way) - 1 + 1e-9, per_frame)
+    low = np.minimum(at.astype(int), len(way) - 2)
+    return [tuple(each) for each in (way[low] + (at - low)[:, None] * (way[low + 1] - way[low])).tolist()]
+
+
+def test_an_agent_out_of_sight_keeps_its_pace() -> None:
+    slow = _walked(0.25)
+    corner = next(t for t in range(8, len(slow) - 8, 4) if np.abs(np.subtract(slow[t - 6], slow[t + 6])).min() > 1)
+    hopped: list[tuple[float, float] | None] = [*slow[: corner - 5], None, None, *slow[corner + 6 :], slow[-1]]
+    assert _kinds(_judge(hopped)) == [("teleport", corner - 3)]
+    blinked = [None if t in (corner, corner + 1) else place for t, place in enumerate([*slow, slow[-1]])]
+    assert _judge(blinked).solved
+
+
+@pytest.mark.parametrize(("aside", "solved"), [(0.2, True), (0.3, False)])
+def test_an_agent_may_not_walk_beside_the_floor_all_along(aside: float, solved: bool) -> None:
+    way = [(row + aside, col + aside) for row, col in [*_walked(0.5), WAY[-1]]]
+    way[0] = WAY[0]
+    assert _judge(way).solved == solved

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wan_r1.tasks.presence import doubled, first_lasting, lost
+from wan_r1.tasks.presence import doubled, first_lasting, gap_cap, lost, own_pace
 
 STANDING = np.zeros((17, 2))
 
@@ -60,3 +60,18 @@ def test_a_ghost_of_one_frame_is_forgiven_and_two_are_an_extra_agent() -> None:
     assert list(doubled(np.array([1, 1, 2, 1, 1]))) == []
     assert [violation.frame for violation in doubled(np.array([1, 2, 2, 1, 1]))] == [1]
     assert [violation.frame for violation in doubled(np.array([1, 1, 1, 1, 2]))] == [4]  # the end has no ghosts
+
+
+def test_the_pace_is_that_of_moves_that_are_seen() -> None:
+    along = np.cumsum([0, 0, 0, 0.4, 0.4, 0.4, 0.4, 0, 5, 0, 0])  # rest, four moves, a hop that is not seen
+    points, seen = np.stack([along, np.zeros(11)], axis=1), np.ones(11, bool)
+    seen[8] = False
+    assert own_pace(seen, points) == pytest.approx(0.4)
+    assert gap_cap(3.0, seen, points) == pytest.approx(0.6)
+    assert gap_cap(0.5, seen, points) == 0.5
+
+
+def test_a_very_slow_agent_has_a_slow_pace_and_a_few_frames_have_none() -> None:
+    slow = np.stack([np.linspace(0, 0.6, 13), np.zeros(13)], axis=1)
+    assert own_pace(np.ones(13, bool), slow) == pytest.approx(0.1)
+    assert own_pace(np.ones(4, bool), slow[:4]) == np.inf

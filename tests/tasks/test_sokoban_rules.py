@@ -330,3 +330,34 @@ def test_a_box_that_keeps_away_from_the_agent_is_not_pushed(air: float, solved: 
     frames[6:-1, 1, 1] += air
     frames[:, 1, 1] = np.minimum(frames[:, 1, 1], 6)
     assert _judge(frames).solved == solved
+
+
+@pytest.mark.parametrize("per_move", [1, 3, 12])
+def test_a_push_that_only_the_box_finishes_is_none(per_move: int) -> None:
+    frames = _between(WAY, per_move)
+    half = np.asarray([(3, 4.52), (3, 6)])
+    back = np.asarray([(3, 4), (3, 6)])
+    assert _judge([*frames, frames[-1], frames[-1]]).solved
+    assert ("box_moved_alone", len(frames) - per_move) in _kinds(_judge([*frames[:-per_move], half, back, back]))
+
+
+def test_a_quick_agent_may_have_turned_back_between_two_frames() -> None:
+    pushed_and_back = [((3, 4.6), (3, 6)), ((3, 4), (3, 6))]
+    fast = [((2, 2), (3, 3)), ((3, 3), (3, 4)), ((3, 4.6), (3, 5.6))]
+    assert _kinds(_judge([*_between(WAY, 2)[:-2], *pushed_and_back])) == [("box_moved_alone", 7)]
+    assert _judge([*fast, ((3, 5), (3, 6)), ((3, 4.4), (3, 6)), ((3, 4.4), (3, 6))]).solved
+
+
+def test_an_agent_in_a_box_or_a_wall_is_seen_though_the_box_is_not() -> None:
+    task = _task("#######", "#.....#", "#.....#", "#AB.T.#", "#.....#", "#######")
+    around = [((3, 1), (3, 2)), ((2, 1), (3, 2)), ((2, 2), (3, 2)), ((2, 3), (3, 2)), ((3, 3), (3, 2))]
+    assert not _judge(around, task=task).violations
+    assert _kinds(_judge([around[0], ((3, 2), None), around[2]], task=task))[:1] == [("box_overlap", 1)]
+    assert _kinds(_judge([around[0], ((2, 0), None), around[1]], task=task))[:1] == [("through_wall", 1)]
+    assert not _judge([around[0], ((2, 1), None), around[2]], task=task).violations
+
+
+def test_an_agent_that_pushes_from_beside_the_line_all_along_is_named() -> None:
+    frames = _between(WAY, 4)
+    frames[5:, 0, 0] += 0.42
+    assert _judge(frames).violations

@@ -21,7 +21,7 @@ def _drawn(scene: Scene, template: Template, *places: tuple[int, int], colour: t
     """The background with the sprite, or another colour in its shape, at places."""
     frame = scene.background.astype(np.float32)
     for place in places:
-        here, part = overlap(frame, place, template.reach)
+        here, part = overlap(frame, place, template.alpha.shape)
         alpha = template.layers[part][..., 3:]
         ink = template.layers[part][..., :3] if colour is None else alpha * np.asarray(colour, np.float32)
         frame[here] = frame[here] * (1 - alpha) + ink
@@ -73,7 +73,7 @@ def test_no_second_instance_is_taken_near_the_first() -> None:
     score = np.ones((30, 30), np.float32)
     forbid(score, (52, 61), (slice(50, 80), slice(60, 90)), template)
     rows, cols = np.mgrid[:30, :30]
-    near = (rows - 2) ** 2 + (cols - 1) ** 2 < template.gap**2
+    near = ((rows - 2) / template.gap[0]) ** 2 + ((cols - 1) / template.gap[1]) ** 2 < 1
     np.testing.assert_array_equal(score, np.where(near, -1, 1))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wan_r1.types import Track, Violation
 
-__all__ = ["at_point", "doubled", "first_lasting", "first_run", "lost"]
+__all__ = ["at_point", "doubled", "first_lasting", "first_run", "gap_cap", "lost", "own_pace"]
 
 MAX_GAP = 2
 """Frames in a row without the agent that count as a blink."""
@@ -18,6 +18,12 @@ MAX_SHARE = 0.2
 
 HIDDEN_SHARE, HIDDEN_STEPS = 0.5, 2.0
 """Share of the agent's way, more than so many steps of the game, that may lie in gaps."""
+
+GAP_PACE = 1.5
+"""An agent may be this much faster while it is not seen than where it is."""
+
+MOVING, FEWEST_MOVES, FEWEST_STEPS = 0.1, 3, 8
+"""Shortest step of the game that counts as a move; so many moves tell a pace, so many steps without them a slow one."""
 
 MAX_DOUBLE = 1
 """Frames in a row with two agents that count as a ghost of the decoder."""
@@ -48,6 +54,26 @@ def _out_of_sight(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> int |
     if hidden.sum() <= max(HIDDEN_STEPS, HIDDEN_SHARE * steps.sum()):
         return None
     return int(frames[:-1][hidden > min(1.0, hidden.max() / 2)][0]) + 1
+
+
+def own_pace(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+    """Steps of the game that the agent goes in a frame where it moves and is seen: three of four are no longer.
+
+    Infinite where too few frames show it to tell. seen: [T]; points: [T, 2] in steps.
+    """
+    steps = np.hypot(*np.diff(points, axis=0).T)[seen[1:] & seen[:-1]]
+    moves = np.sort(steps[steps > MOVING])
+    if len(moves) < FEWEST_MOVES:
+        return np.inf if len(steps) < FEWEST_STEPS else MOVING
+    return float(moves[3 * (len(moves) - 1) // 4])
+
+
+def gap_cap(cap: float, seen: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+    """Longest way in a frame of a gap, in steps of the game: an agent out of sight keeps its own pace.
+
+    cap: longest way in a frame that is seen. seen: [T]; points: [T, 2] in steps.
+    """
+    return min(cap, GAP_PACE * own_pace(seen, points))
 
 
 def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:

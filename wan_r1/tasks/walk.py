@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.tasks.grid import STEPS, Cell, distances
-from wan_r1.tasks.presence import at_point, doubled, lost
+from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost
 from wan_r1.types import Track, Verdict, Violation
 
 __all__ = [
     "AT_CELL",
+    "BESIDE",
     "DETOUR",
     "FEWEST_FRAMES",
     "LEFT_THE_GOAL",
@@ -26,6 +27,7 @@ __all__ = [
     "STEP_SLACK",
     "TREMBLE",
     "Place",
+    "beside",
     "cell_of",
     "judge_walk",
     "moves_made",
@@ -38,6 +40,9 @@ __all__ = [
 
 OFF_FLOOR = 0.4
 """Cells by which the agent's centre may leave the lines between floor cell centres; at .5 half of it is in the wall."""
+
+BESIDE = 0.25
+"""Cells off the floor on the mean of all frames: pictures are imprecise now and then, not all the way."""
 
 AT_CELL = 0.35
 """An agent this close to a cell's centre, in cells, is in that cell; otherwise it is on its way between two cells."""
@@ -111,7 +116,9 @@ def judge_walk(
     points = cells.tolist()
     places = {t: place_at(grid, points[t][1], points[t][0]) for t in np.flatnonzero(seen).tolist()}
     cap = step_cap(cells[seen], way, len(cells), max_step)
-    broken = [*walk_violation(grid, start, places, cap, blocked), *lost(seen, cells), *doubled(track.copies[row])]
+    caps = (cap, gap_cap(cap, seen, cells))
+    walked = list(walk_violation(grid, start, places, caps, blocked)) or beside(places, blocked)
+    broken = [*walked, *lost(seen, cells), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(cells)
     legal = [place for t, place in places.items() if t < end]
@@ -174,12 +181,12 @@ def steady_pace(steps: Points, least: float, way: float) -> float:
 
 
 def walk_violation(
-    grid: Grid, start: Cell, places: dict[int, Place], cap: float, blocked: str = "through_wall"
+    grid: Grid, start: Cell, places: dict[int, Place], caps: tuple[float, float], blocked: str = "through_wall"
 ) -> Iterator[Violation]:
     """The first frame in which the agent is on a blocked cell, or too far from where it was.
 
-    places: frame -> place, of the frames that show the agent. cap: cells that it may go in one frame. blocked: kind of
-    the violation on blocked cells.
+    places: frame -> place, of the frames that show the agent. caps: cells that it may go in one frame where it is seen,
+    and where it is not. blocked: kind of the violation on blocked cells.
     """
     before = Place(near=start, far=start, share=0.0, off=0.0)
     last = -1
@@ -187,7 +194,7 @@ def walk_violation(
         if place.off > OFF_FLOOR:
             yield Violation(kind=blocked, frame=t)
             return
-        limit = cap * (t - last) + STEP_SLACK if t else STEP_SLACK
+        limit = caps[t - last > 1] * (t - last) + STEP_SLACK if t else STEP_SLACK
         straight = dist(place.position, before.position)
         is_open = _is_open(grid, before, place)
         way = _way(grid, before, place, limit, is_open)
@@ -195,6 +202,13 @@ def walk_violation(
             yield Violation(kind="teleport" if is_open or straight > limit else blocked, frame=t)
             return
         before, last = place, t
+
+
+def beside(places: dict[int, Place], blocked: str) -> Iterator[Violation]:
+    """An agent that goes beside the floor all along. places: frame -> place. blocked: kind of the violation."""
+    off = [place.off for place in places.values()]
+    if off and sum(off) > BESIDE * len(off):
+        yield Violation(kind=blocked, frame=next(frame for frame, place in places.items() if place.off > BESIDE))
 
 
 def _is_open(grid: Grid, start: Place, end: Place) -> bool:

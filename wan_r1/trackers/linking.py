@@ -10,9 +10,9 @@ from wan_r1.types import Box, Task, Track
 
 __all__ = ["Found", "link_instances", "with_lasting_copies"]
 
-LASTING_FRAMES, OF_FRAMES = 5, 8
+LASTING_FRAMES, OF_FRAMES = 4, 8
 """Of so many frames in a row, those that show a faint further instance for it to count; ghosts of decoders last two or
-three frames, and honest videos that went through an autoencoder show none in most."""
+three frames, and honest videos that went through an autoencoder show none in half of them."""
 
 Found = list[tuple[float, float, float]]
 """Instances in one frame: x, y (pixel centres at integers) and score."""
@@ -60,6 +60,8 @@ def with_lasting_copies(track: Track, faint: list[dict[str, Found]], alike: dict
     for first, members in alike.items():
         rows = [track.objects.index(name) for name in members]
         there = np.asarray([bool(instances[first]) for instances in faint])
+        if there.sum() < LASTING_FRAMES:
+            continue
         for start in range(max(1, len(there) - OF_FRAMES + 1)):
             frames = start + np.flatnonzero(there[start : start + OF_FRAMES])
             if len(frames) >= LASTING_FRAMES:

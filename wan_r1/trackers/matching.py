@@ -76,13 +76,15 @@ def settled(look: Look, over: Picture, template: Template, place: Place) -> tupl
     At the border of ground that looks much like the sprite, a place partly on that ground explains as large a share as
     the true one, but leaves a part of the sprite out.
     """
-    reach = int(template.gap / 2)
-    wide = reach + template.reach
-    rows, cols = (slice(max(0, center - wide), center + wide + 1) for center in place)
+    down, right = (int(gap / 2) for gap in template.gap)
+    rows, cols = (
+        slice(max(0, center - reach - template.reach), center + reach + template.reach + 1)
+        for center, reach in zip(place, (down, right), strict=True)
+    )
     score = match(look, template, (rows, cols), 0.0)[0]
-    top, left = (max(0, center - reach) for center in place)
-    below, right = place[0] + reach + 1, place[1] + reach + 1
-    quality = score[top - rows.start : below - rows.start, left - cols.start : right - cols.start]
+    top, left = max(0, place[0] - down), max(0, place[1] - right)
+    below, beyond = place[0] + down + 1, place[1] + right + 1
+    quality = score[top - rows.start : below - rows.start, left - cols.start : beyond - cols.start]
     for y, x in np.ndindex(*quality.shape):
         quality[y, x] -= RING_WEIGHT * around(over, (top + y, left + x), template)
     y, x = divmod(int(quality.argmax()), quality.shape[1])
@@ -95,7 +97,7 @@ def has_hue(look: Look, template: Template, place: Place) -> bool:
     aim = float(expected @ expected)
     if aim < (LEAST_HUE * template.weight) ** 2:
         return True
-    here, part = overlap(look.frame, place, template.reach)
+    here, part = overlap(look.frame, place, template.alpha.shape)
     difference = cv2.subtract(look.frame[here], look.background[here], dtype=cv2.CV_32F)
     changed = template.alpha[part].ravel() @ difference.reshape(-1, 3)
     return bool(changed @ expected >= HUE_COSINE * math.sqrt(float(changed @ changed) * aim))
@@ -103,7 +105,7 @@ def has_hue(look: Look, template: Template, place: Place) -> bool:
 
 def around(over: Picture, place: Place, template: Template) -> float:
     """Share of the ring around an instance that changed as much as the sprite's colour would change it."""
-    here, part = overlap(over, place, template.reach)
+    here, part = overlap(over, place, template.alpha.shape)
     weight = template.ring[part]
     ring = weight > 0
     changed = over[here][ring]
@@ -120,7 +122,7 @@ def beside(look: Look, template: Template, place: Place, others: Iterable[tuple[
     free = np.ones(look.busy.shape, np.uint8)
     for other, kind in others:
         erase(free, other, kind)
-    here, part = overlap(look.frame, place, template.reach)
+    here, part = overlap(look.frame, place, template.alpha.shape)
     below, alpha = look.background[here].astype(np.float32), template.layers[part][..., 3:]
     sprite = template.layers[part][..., :3] - alpha * below
     weight = free[here] * (alpha[..., 0] > 0)
@@ -129,25 +131,25 @@ def beside(look: Look, template: Template, place: Place, others: Iterable[tuple[
     return 1 - float((weight * wrong).sum()) / energy if energy > MIN_CONTRAST * template.energy[place] else 0.0
 
 
-def overlap(picture: NDArray[Any], place: Place, reach: int) -> tuple[Window, Window]:
-    """What a square of `reach` pixels around a place covers of a picture, and which part of the square that is."""
+def overlap(picture: NDArray[Any], place: Place, shape: tuple[int, ...]) -> tuple[Window, Window]:
+    """What a template of an odd shape around a place covers of a picture, and which part of the template that is."""
     (row, col), (height, width) = place, picture.shape[:2]
-    top, below = max(0, row - reach), min(height, row + reach + 1)
-    left, right = max(0, col - reach), min(width, col + reach + 1)
-    part = slice(top - row + reach, below - row + reach), slice(left - col + reach, right - col + reach)
+    down, across = shape[0] // 2, shape[1] // 2
+    top, below = max(0, row - down), min(height, row + down + 1)
+    left, right = max(0, col - across), min(width, col + across + 1)
+    part = slice(top - row + down, below - row + down), slice(left - col + across, right - col + across)
     return (slice(top, below), slice(left, right)), part
 
 
 def forbid(score: Floats, place: Place, window: Window, template: Template) -> None:
     """No second instance near a place that was looked at already; changes `score`, of a window, in place."""
-    inner = (place[0] - window[0].start, place[1] - window[1].start)
-    here, part = overlap(score, inner, template.too_near.shape[0] // 2)
+    here, part = overlap(score, (place[0] - window[0].start, place[1] - window[1].start), template.too_near.shape)
     np.putmask(score[here], template.too_near[part], -1)
 
 
 def erase(picture: Picture, place: Place, template: Template) -> None:
     """Clear what an instance at a place and one pixel around it cover in a picture of changes, in place."""
-    here, part = overlap(picture, place, template.reach)
+    here, part = overlap(picture, place, template.alpha.shape)
     picture[here][template.near[part]] = 0
 
 

@@ -84,12 +84,13 @@ class Template:
     layers [k, k, 4]: (a S, a), the same as a sum of n products (1 for one colour): kernels [n, m, m], and what they are
     multiplied with before the background, aims [n, h, w, 3].
     alpha [k, k]: a alone. inside [m, m]: 1 where the sprite is, on area pixels. near [k, k]: the same and one pixel
-    around it; ring [k, k]: weights around it, which add to 1; gap: least distance of two instances, and too_near [g, g]
-    what is closer. energy [h, w]: squared contrast of the sprite against the background, for each centre pixel of the
-    scene, and most its maximum; tint [h, w, 3]: its change of the background's colour, added up with a. contrast
-    [h, w]: squared difference of the background to the sprite's mean colour, not below MIN_CONTRAST. weight: sum of
-    a^2. least: energy below which the background hides the sprite; may_hide: whether it does anywhere. reach: pixels
-    from the centre to the border of layers; cover: pixels to each side of its centre that it may cover.
+    around it; ring [k, k]: weights around it, which add to 1; gap: least distance of two instances, in rows and in
+    columns, and too_near [g, g'] what is closer. energy [h, w]: squared contrast of the sprite against the background,
+    for each centre pixel of the scene, and most its maximum; tint [h, w, 3]: its change of the background's colour,
+    added up with a. contrast [h, w]: squared difference of the background to the sprite's mean colour, not below
+    MIN_CONTRAST. weight: sum of a^2. least: energy below which the background hides the sprite; may_hide: whether it
+    does anywhere. reach: pixels from the centre to the border of layers; cover: pixels to each side of its centre that
+    it may cover.
     """
 
     layers: Floats
@@ -98,7 +99,7 @@ class Template:
     aims: Floats
     inside: Floats
     area: float
-    gap: float
+    gap: tuple[float, float]
     too_near: NDArray[np.bool_]
     near: NDArray[np.bool_]
     ring: Floats
@@ -314,7 +315,8 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     )
     contrast = ((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2).sum(axis=2)
     near, most = cv2.dilate(inside, BLOCK) > 0, float(energy.max())
-    gap, least = max(1.0, APART * float(inside.any(axis=0).sum())), min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight)
+    gap = tuple(max(1.0, APART * float(inside.any(axis=1 - axis).sum())) for axis in (0, 1))
+    least = min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight)
     left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
     kept = sizes > 0.02 * sizes[0]
     return Template(
@@ -324,8 +326,8 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         aims=np.stack([row[:3] - row[3] * background for row in right[kept]]).astype(np.float32),
         inside=_core(inside[None], margin)[0],
         area=float(inside.sum()),
-        gap=gap,
-        too_near=_disc(gap),
+        gap=(gap[0], gap[1]),
+        too_near=_ellipse(gap[0], gap[1]),
         near=near,
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.maximum(energy, 1.0).astype(np.float32),
@@ -340,10 +342,10 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     )
 
 
-def _disc(radius: float) -> NDArray[np.bool_]:
-    reach = int(radius)
-    rows, cols = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    return np.asarray(rows**2 + cols**2 < radius**2)
+def _ellipse(height: float, width: float) -> NDArray[np.bool_]:
+    """Pixels less than so far, in rows and in columns, from the middle one."""
+    rows, cols = np.ogrid[-int(height) : int(height) + 1, -int(width) : int(width) + 1]
+    return np.asarray((rows / height) ** 2 + (cols / width) ** 2 < 1)
 
 
 def _core(kernels: NDArray[np.floating[Any]], margin: int) -> Floats:

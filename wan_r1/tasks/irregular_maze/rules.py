@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
 from wan_r1.tasks.irregular_maze.solve import lengths_along
-from wan_r1.tasks.presence import at_point, doubled, lost
-from wan_r1.tasks.walk import FEWEST_FRAMES, LEFT_THE_GOAL, steady_pace
+from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost
+from wan_r1.tasks.walk import BESIDE, FEWEST_FRAMES, LEFT_THE_GOAL, steady_pace
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["judge"]
@@ -101,7 +101,7 @@ def judge(task: Task, track: Track) -> Verdict:
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
     cap = _step_cap(points[frames], way, len(points))
-    walk = _walk_violation(net, points, frames, places, cap, state.start)
+    walk = _walk_violation(net, points, frames, places, (cap, gap_cap(cap, seen, points)), state.start)
     broken = [*walk, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
@@ -152,18 +152,23 @@ def _step_cap(points: Points, way: float, num_frames: int) -> float:
 
 
 def _walk_violation(
-    net: _Net, points: Points, frames: NDArray[np.int64], places: _Places, cap: float, start: int
+    net: _Net, points: Points, frames: NDArray[np.int64], places: _Places, caps: tuple[float, float], start: int
 ) -> Iterator[Violation]:
-    """The first frame in which the agent is beside the roads, or too far along them from where it was."""
+    """The first frame in which the agent is beside the roads, or too far along them from where it was.
+
+    caps: longest ways between two frames in a row, and for each frame of a gap.
+    """
     if not len(frames):
         return
-    limits = cap * np.diff(frames, prepend=-1) + STEP_SLACK
+    passed = np.diff(frames, prepend=-1)
+    limits = np.where(passed > 1, caps[1], caps[0]) * passed + STEP_SLACK
     straight = np.hypot(*np.diff(points[frames], axis=0).T)
     limits[1:] = np.minimum(limits[1:], straight + DETOUR)
     if frames[0] == 0:
         limits[0] = STEP_SLACK
     steps = np.concatenate([_left(net, places[:1], start), _ways(net, places[:-1], places[1:]).min(axis=(1, 2))])
-    beside, far = places.off[:, 0] > OFF_ROAD, steps > limits
+    off = places.off[:, 0]
+    beside, far = off > (OFF_ROAD if off.mean() <= BESIDE else BESIDE), steps > limits
     if (beside | far).any():
         first = int((beside | far).argmax())
         yield Violation(kind="off_road" if beside[first] else "teleport", frame=int(frames[first]))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks.maze3d.generate import Maze3DState
 from wan_r1.tasks.maze3d.solve import Road, road_of
 from wan_r1.tasks.maze3d.view import project, standing, step_length
-from wan_r1.tasks.presence import at_point, doubled, lost
+from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost
 from wan_r1.tasks.walk import AT_CELL, STEP_SLACK, TREMBLE, step_cap
 from wan_r1.types import Task, Track, Verdict, Violation
 
@@ -67,7 +67,8 @@ def judge(task: Task, track: Track) -> Verdict:
     way = int(road.away[start, goal])
     points, seen = track.of("agent").astype(np.float64) / view.unit, track.seen[row]
     frames = [int(t) for t in np.flatnonzero(seen)]
-    followed, left = _follow(view, start, points, frames, step_cap(points[seen], way, len(points)))
+    cap = step_cap(points[seen], way, len(points))
+    followed, left = _follow(view, start, points, frames, (cap, gap_cap(cap, seen, points)))
     broken = [*left, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(points)
@@ -90,11 +91,12 @@ def _view_of(state: Maze3DState) -> _View:
 
 
 def _follow(
-    view: _View, start: int, points: Floats, frames: list[int], cap: float
+    view: _View, start: int, points: Floats, frames: list[int], caps: tuple[float, float]
 ) -> tuple[list[_Spots], list[Violation]]:
     """Spots of each frame up to the first one in which the ball cannot be on the road, and what is wrong there.
 
-    points: [T, 2] in steps. frames: those that show the ball. cap: steps that it may go in one frame.
+    points: [T, 2] in steps. frames: those that show the ball. caps: steps that it may go in one frame, and in one of
+    a gap.
     """
     along = view.ends - view.starts
     rest = points[frames][:, None] - view.starts
@@ -106,12 +108,13 @@ def _follow(
     for index, t in enumerate(frames):
         near = np.flatnonzero(off[index] <= OFF_ROAD)
         straight = float(np.linalg.norm(points[t] - origin))
-        limit = min(cap * (t - last) + STEP_SLACK, straight + DETOUR) if t else STEP_SLACK
+        fast = caps[t - last > 1] * (t - last) + STEP_SLACK
+        limit = min(fast, straight + DETOUR) if t else STEP_SLACK
         ways = _ways(view.road, spots, near, shares[index, near])
         total = np.where(ways <= limit, spots.cost[:, None] + ways**2 / (t - last), np.inf)
         reached = np.isfinite(total).any(axis=0)
         if not reached.any():
-            jumps = len(near) and straight > cap * (t - last) + STEP_SLACK
+            jumps = len(near) and straight > fast
             return followed, [Violation(kind="teleport" if jumps else "off_road", frame=t)]
         near, total = near[reached], total[:, reached]
         cost = total.min(axis=0) + off[index, near] ** 2

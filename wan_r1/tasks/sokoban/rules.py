@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.tasks.grid import STEPS, Cell
-from wan_r1.tasks.presence import at_point, doubled, lost
+from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost, own_pace
+from wan_r1.tasks.sokoban.contact import OVERLAP, crossed, pushed_alone
 from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.tasks.sokoban.solve import SolutionTable, State, move, solution_table, state_of
-from wan_r1.tasks.walk import AT_CELL, DETOUR, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
+from wan_r1.tasks.walk import AT_CELL, BESIDE, DETOUR, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["Pose", "judge", "moves_between", "poses_at"]
-
-OVERLAP = 0.6
-"""Two objects that are less than this far apart in rows and in columns, in cells, cover each other."""
 
 GRIP = 0.45
 """Cells by which the distance of agent and box during a push may differ from one cell, in rows and in columns."""
@@ -84,7 +82,8 @@ def judge(task: Task, track: Track) -> Verdict:
     cells = track.points[rows].astype(np.float64)[..., ::-1] * level.grid.shape - 0.5
     seen: NDArray[np.bool_] = np.logical_and.reduce(track.seen[rows])
     cap = min(MAX_STEP, step_cap(cells[0, seen], int(table.moves(start)), len(seen)))
-    poses, broken = _poses(level, cells, seen, cap)
+    poses, broken = _poses(level, cells, seen, (cap, gap_cap(cap, seen, cells[0])))
+    broken += _contact(level, poses, cells, track.seen[rows])
     violations = [
         at_point(track, violation, name)
         for name, row in zip(names, rows, strict=True)
@@ -107,11 +106,12 @@ def judge(task: Task, track: Track) -> Verdict:
 
 
 def _poses(
-    level: SokobanState, cells: Points, seen: NDArray[np.bool_], cap: float
+    level: SokobanState, cells: Points, seen: NDArray[np.bool_], caps: tuple[float, float]
 ) -> tuple[dict[int, Pose], list[tuple[int, Violation]]]:
     """Frame -> pose up to the first broken rule, and that with the number of the object that broke it.
 
-    cells [O, T, 2]: agent and boxes as (row, col); seen [T]: frames that show all of them.
+    cells [O, T, 2]: agent and boxes as (row, col); seen [T]: frames that show all of them. caps: moves in a frame that
+    is seen, and in one of a gap.
     """
     grid, start = level.grid, state_of(level.start, level.boxes)
     before, last = Pose(near=start, far=start, share=0.0, off=0.0), -1
@@ -119,7 +119,7 @@ def _poses(
     poses: dict[int, Pose] = {}
     push: Pose | None = None
     for frame in map(int, np.flatnonzero(seen)):
-        limit = cap * (frame - last) + STEP_SLACK if frame else STEP_SLACK
+        limit = caps[frame - last > 1] * (frame - last) + STEP_SLACK if frame else STEP_SLACK
         here = cells[:, frame]
         if frame:
             limit = min(limit, dist(here[0], place[0]) + DETOUR)
@@ -136,6 +136,24 @@ def _poses(
         number = _pushed_box(poses[apart[0]], cells[:, apart[0]])
         return poses, [(number, Violation(kind="box_moved_alone", frame=apart[0]))]
     return poses, []
+
+
+def _contact(
+    level: SokobanState, poses: dict[int, Pose], cells: Points, seen: NDArray[np.bool_]
+) -> list[tuple[int, Violation]]:
+    """What the agent and the boxes are seen to do without each other; seen [O, T]. The rest as in _poses."""
+    start = state_of(level.start, level.boxes)
+    rests = [(-1, start[1]), *((frame, pose.boxes) for frame, pose in poses.items() if pose.boxes is not None)]
+    agent = np.where(seen[0, :, None], cells[0], np.nan)
+    pace, hidden = own_pace(seen[0], cells[0]), np.asarray(~seen.all(axis=0))
+    broken = [(0, violation) for violation in crossed(level.grid, rests, agent, hidden)]
+    for cell, violation in pushed_alone(rests, agent, pace):
+        number = 1 + int(np.hypot(*(cells[1:, violation.frame] - cell).T).argmin())
+        broken.append((number, violation))
+    off = [(frame, pose.off) for frame, pose in poses.items()]
+    if off and sum(each for _, each in off) > BESIDE * len(off):
+        broken.append((0, Violation(kind="through_wall", frame=next(frame for frame, each in off if each > BESIDE))))
+    return broken
 
 
 def _farther(push: Pose | None, pose: Pose) -> Pose | None:
