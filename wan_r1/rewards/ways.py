@@ -1,5 +1,7 @@
 """Ways of the agent in the zoo: places along them, their lengths in agent sizes, and whether they break a rule."""
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +15,20 @@ TOUCH = np.asarray([(-0.05, -0.05), (-0.05, 0.05), (0.05, -0.05), (0.05, 0.05)])
 DENSE = 256
 """Places of the solution that a way is compared with."""
 
+BESIDE = 0.6
+"""Agent sizes from the solution up to which an agent may well be on its road: roads are wider than agents."""
+
+LONGEST_STEP = 2.0
+"""A step along the solution may be this much longer than the mean one."""
+
 Points = NDArray[np.float32]
 
 
 def is_legal(task: Task, points: Points) -> bool:
     """Whether an agent at points [T, 2] may well break no rule.
 
-    On a board no frame shows it on a blocked cell or outside. Without a board (`state.grid`), it stays within half its
-    size of the solution, in time; with boxes to move, at any time.
+    On a board no frame shows it on a blocked cell or outside. Without a board (`state.grid`), it goes along the
+    solution within BESIDE of its size, at most LONGEST_STEP times as fast; with boxes to move, it is there at any time.
     """
     grid = getattr(task.state, "grid", None)
     if grid is not None and len(task.objects) == 1:
@@ -28,11 +36,16 @@ def is_legal(task: Task, points: Points) -> bool:
         touched = np.rint(cells[:, None] + TOUCH).astype(int).reshape(-1, 2)
         inside = (touched >= 0) & (touched < grid.shape)
         return bool(inside.all() and not grid[tuple(touched.T)].any())
-    if len(task.objects) == 1:
-        return bool(in_sizes(task, until(np.linspace(0, 1, len(points)), task.solution.points) - points).max() < 0.5)
     way = until(np.linspace(0, 1, DENSE), task.solution.points)
     away = in_sizes(task, (points[:, None] - way[None]).reshape(-1, 2)).reshape(len(points), -1)
-    return bool(away.min(axis=1).max() < 0.5)
+    if len(task.objects) > 1:
+        return bool(away.min(axis=1).max() < 0.5)
+    at, step = 0, ceil(LONGEST_STEP * DENSE / max(1, len(points) - 1))
+    for here in away:
+        at += int(here[at : at + step + 1].argmin())
+        if here[at] >= BESIDE:
+            return False
+    return True
 
 
 def sizes_per_frame(task: Task, num_frames: int) -> float:
