@@ -223,3 +223,20 @@ def test_strange_tracks_are_never_solved_and_have_finite_progress(places) -> Non
     verdict = _judge(places)
     assert not verdict.solved
     assert 0 <= verdict.progress <= 1
+
+
+def test_an_agent_may_not_go_beside_the_road_all_along() -> None:
+    way = _along((3, 3), (3, 9), (9, 9), (15, 9), step=0.5)
+    beside = [way[0], *((x - 0.3, y) if x < 3.1 else (x, y + 0.3) for x, y in way[1:])]
+    assert [kind for kind, _ in _kinds(_judge([*beside, way[-1]]))] == ["off_road"]
+    assert _judge([*beside[:12], *way[12:], way[-1]]).solved
+    assert _kinds(_judge([*beside[:12], *way[12:20], *[(15.0, 15.0)] * 30])) == [("off_road", 20)]
+
+
+def test_an_agent_out_of_sight_keeps_its_pace() -> None:
+    way = _along((3, 3), (3, 9), (9, 9), (15, 9), step=0.25)
+    corner = way.index((3.0, 9.0))
+    blinked: list[Place | None] = [None if t in (corner, corner + 1) else place for t, place in enumerate(way)]
+    assert _judge([*blinked, way[-1]]).solved
+    hopped = [*way[: corner - 3], None, None, *way[corner + 4 :], way[-1]]
+    assert _kinds(_judge(hopped)) == [("teleport", corner - 1)]

@@ -237,8 +237,10 @@ def test_an_agent_out_of_sight_keeps_its_pace() -> None:
     assert _judge(blinked).solved
 
 
-@pytest.mark.parametrize(("aside", "solved"), [(0.2, True), (0.3, False)])
-def test_an_agent_may_not_walk_beside_the_floor_all_along(aside: float, solved: bool) -> None:
-    way = [(row + aside, col + aside) for row, col in [*_walked(0.5), WAY[-1]]]
-    way[0] = WAY[0]
-    assert _judge(way).solved == solved
+@pytest.mark.parametrize(("aside", "kinds"), [(0.2, []), (0.35, ["through_wall"])])
+def test_an_agent_may_not_walk_beside_the_floor_all_along(aside: float, kinds: list[str]) -> None:
+    down = [(place[0], place[1] - aside) for place in _walked(0.25) if place[1] == 1 and 3 <= place[0] <= 5]
+    start = _walked(0.25)[: _walked(0.25).index((3, 1))]
+    assert [kind for kind, _ in _kinds(_judge([*start, *down, *down[-1:] * 90]))] == kinds
+    brief = _kinds(_judge([*start, *down, *_walked(0.25)[len(start) + len(down) :], WAY[-1]]))
+    assert brief == []

@@ -64,14 +64,13 @@ def test_a_ghost_of_one_frame_is_forgiven_and_two_are_an_extra_agent() -> None:
 
 def test_the_pace_is_that_of_moves_that_are_seen() -> None:
     along = np.cumsum([0, 0, 0, 0.4, 0.4, 0.4, 0.4, 0, 5, 0, 0])  # rest, four moves, a hop that is not seen
-    points, seen = np.stack([along, np.zeros(11)], axis=1), np.ones(11, bool)
+    steps, seen = np.diff(along), np.ones(11, bool)
     seen[8] = False
-    assert own_pace(seen, points) == pytest.approx(0.4)
-    assert gap_cap(3.0, seen, points) == pytest.approx(0.6)
-    assert gap_cap(0.5, seen, points) == 0.5
+    assert own_pace(seen, steps) == pytest.approx(0.4)
+    assert gap_cap(3.0, seen, steps) == pytest.approx(0.6)
+    assert gap_cap(0.5, seen, steps) == 0.5
 
 
 def test_a_very_slow_agent_has_a_slow_pace_and_a_few_frames_have_none() -> None:
-    slow = np.stack([np.linspace(0, 0.6, 13), np.zeros(13)], axis=1)
-    assert own_pace(np.ones(13, bool), slow) == pytest.approx(0.1)
-    assert own_pace(np.ones(4, bool), slow[:4]) == np.inf
+    assert own_pace(np.ones(13, bool), np.full(12, 0.05)) == pytest.approx(0.1)
+    assert own_pace(np.ones(4, bool), np.full(3, 0.05)) == np.inf

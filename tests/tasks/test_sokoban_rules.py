@@ -342,7 +342,7 @@ def test_a_push_that_only_the_box_finishes_is_none(per_move: int) -> None:
 
 
 def test_a_quick_agent_may_have_turned_back_between_two_frames() -> None:
-    pushed_and_back = [((3, 4.6), (3, 6)), ((3, 4), (3, 6))]
+    pushed_and_back = [((3, 4.5), (3, 6)), ((3, 4), (3, 6))]
     fast = [((2, 2), (3, 3)), ((3, 3), (3, 4)), ((3, 4.6), (3, 5.6))]
     assert _kinds(_judge([*_between(WAY, 2)[:-2], *pushed_and_back])) == [("box_moved_alone", 7)]
     assert _judge([*fast, ((3, 5), (3, 6)), ((3, 4.4), (3, 6)), ((3, 4.4), (3, 6))]).solved
@@ -358,6 +358,35 @@ def test_an_agent_in_a_box_or_a_wall_is_seen_though_the_box_is_not() -> None:
 
 
 def test_an_agent_that_pushes_from_beside_the_line_all_along_is_named() -> None:
+    task = _task("#######", "#######", "#A.B.T#", "#######")
+    way = [((2, 1), (2, 3)), ((2, 2), (2, 3)), ((2, 3), (2, 4)), ((2, 4), (2, 5))]
+    frames = _between(way, 4)
+    assert _judge([*frames, frames[-1]], task=task).solved
+    frames[1:, 0, 0] += 0.3
+    assert _kinds(_judge([*frames, frames[-1]], task=task)) == [("through_wall", 1)]
+
+
+def test_a_box_beside_its_line_is_no_agent_in_a_wall() -> None:
     frames = _between(WAY, 4)
-    frames[5:, 0, 0] += 0.42
-    assert _judge(frames).violations
+    frames[1:, 1, 0] += 0.3
+    assert _judge([*frames, frames[-1]]).solved
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_pushes_at_a_cell_a_frame_at_any_phase_are_solved(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    for phase in np.linspace(0, 0.95, 20):
+        at = np.clip(np.arange(0, 6) - phase, 0, 4)
+        frames = _between(WAY, 20)[(at * 20).round().astype(int)]
+        frames = np.concatenate([frames, frames[-1:], frames[-1:]])
+        assert _judge(frames + rng.normal(0, noise, frames.shape)).solved
+
+
+def test_boxes_and_agent_out_of_sight_keep_the_agents_pace() -> None:
+    task = _task("########", "#A.....#", "#.####.#", "#.####.#", "#......#", "#..B.T.#", "########")
+    down = _between([((row, 1), (5, 3)) for row in range(1, 5)], 4).tolist()
+    right = _between([((4, col), (5, 3)) for col in range(1, 7)], 4).tolist()
+    assert not _judge([*down, *right], task=task).violations
+    hidden = [(None, (5, 3))] * 2
+    assert not _judge([*down[:-1], *hidden, *right[2:]], task=task).violations
+    assert _kinds(_judge([*down[:-6], *hidden, *right[7:]], task=task))[0] == ("teleport", len(down) - 4)

@@ -40,6 +40,9 @@ RESOLVABLE = 2.0
 SHORTCUT, SAVED = 2.5, 2.0
 """Agent sizes of a hop that cuts off a part of the way, at most, and by which the part is longer than the hop."""
 
+QUICK = 0.75
+"""Agent sizes a frame above which two frames do not tell half of a push from a push and half of the way back."""
+
 STEP = 1.5
 """Agent sizes up to which a hop from one frame to the next is no cheat but a quick step."""
 
@@ -80,6 +83,8 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
             continue  # nothing to cut off in this task
         if motion in HOPS and sizes_per_frame(task, HOPS[motion] + 1) <= STEP:
             continue
+        if motion == "half_push" and sizes_per_frame(task, num_frames) > QUICK:
+            continue  # a quick agent may have pushed and turned back between two frames
         for stage, build in (STAGES | (BOX_STAGES if pushes else {}) | own_stages).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):

@@ -28,7 +28,8 @@ def is_legal(task: Task, points: Points) -> bool:
     """Whether an agent at points [T, 2] may well break no rule.
 
     On a board no frame shows it on a blocked cell or outside. Without a board (`state.grid`), it goes along the
-    solution within BESIDE of its size, at most LONGEST_STEP times as fast; with boxes to move, it is there at any time.
+    solution, never back, within BESIDE of its size, at most LONGEST_STEP times as fast; with boxes to move, it is
+    there at any time.
     """
     grid = getattr(task.state, "grid", None)
     if grid is not None and len(task.objects) == 1:
@@ -43,7 +44,7 @@ def is_legal(task: Task, points: Points) -> bool:
     at, step = 0, ceil(LONGEST_STEP * DENSE / max(1, len(points) - 1))
     for here in away:
         at += int(here[at : at + step + 1].argmin())
-        if here[at] >= BESIDE:
+        if not here[at] < BESIDE:
             return False
     return True
 

@@ -56,24 +56,24 @@ def _out_of_sight(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> int |
     return int(frames[:-1][hidden > min(1.0, hidden.max() / 2)][0]) + 1
 
 
-def own_pace(seen: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+def own_pace(seen: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     """Steps of the game that the agent goes in a frame where it moves and is seen: three of four are no longer.
 
-    Infinite where too few frames show it to tell. seen: [T]; points: [T, 2] in steps.
+    Infinite where too few frames show it to tell. seen: [T]; steps [T - 1]: how far it goes from frame to frame.
     """
-    steps = np.hypot(*np.diff(points, axis=0).T)[seen[1:] & seen[:-1]]
-    moves = np.sort(steps[steps > MOVING])
+    shown = steps[seen[1:] & seen[:-1]]
+    moves = np.sort(shown[shown > MOVING])
     if len(moves) < FEWEST_MOVES:
-        return np.inf if len(steps) < FEWEST_STEPS else MOVING
+        return np.inf if len(shown) < FEWEST_STEPS else MOVING
     return float(moves[3 * (len(moves) - 1) // 4])
 
 
-def gap_cap(cap: float, seen: NDArray[np.bool_], points: NDArray[np.float64]) -> float:
+def gap_cap(cap: float, seen: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     """Longest way in a frame of a gap, in steps of the game: an agent out of sight keeps its own pace.
 
-    cap: longest way in a frame that is seen. seen: [T]; points: [T, 2] in steps.
+    cap: longest way in a frame that is seen. seen [T], steps [T - 1]: as above.
     """
-    return min(cap, GAP_PACE * own_pace(seen, points))
+    return min(cap, GAP_PACE * own_pace(seen, steps))
 
 
 def doubled(copies: NDArray[np.int64]) -> Iterator[Violation]:

@@ -124,9 +124,7 @@ SKINS: dict[str, Skin] = {
         name="meadow",
         floor=Look(shape="tile", color=(214, 190, 140), word="sandy path"),
         wall=Look(shape="tile", color=(56, 128, 62), accent=(38, 100, 48), texture="dots", word="green hedge"),
-        goal=Look(
-            shape="tile", color=(250, 250, 250), accent=(250, 220, 60), texture="checker", word="chequered tile"
-        ),
+        goal=Look(shape="tile", color=(250, 250, 250), accent=(250, 220, 60), texture="checker", word="chequered tile"),
         agent=Look(shape="diamond", color=(150, 40, 170), scale=0.92, word="purple diamond"),
         extra={
             "trap": Look(

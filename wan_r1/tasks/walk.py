@@ -27,7 +27,6 @@ __all__ = [
     "STEP_SLACK",
     "TREMBLE",
     "Place",
-    "beside",
     "cell_of",
     "judge_walk",
     "moves_made",
@@ -116,8 +115,8 @@ def judge_walk(
     points = cells.tolist()
     places = {t: place_at(grid, points[t][1], points[t][0]) for t in np.flatnonzero(seen).tolist()}
     cap = step_cap(cells[seen], way, len(cells), max_step)
-    caps = (cap, gap_cap(cap, seen, cells))
-    walked = list(walk_violation(grid, start, places, caps, blocked)) or beside(places, blocked)
+    caps = (cap, gap_cap(cap, seen, np.abs(np.diff(cells, axis=0)).sum(axis=1)))
+    walked = list(walk_violation(grid, start, places, caps, blocked)) or _walks_beside(places, blocked)
     broken = [*walked, *lost(seen, cells), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(cells)
@@ -204,7 +203,7 @@ def walk_violation(
         before, last = place, t
 
 
-def beside(places: dict[int, Place], blocked: str) -> Iterator[Violation]:
+def _walks_beside(places: dict[int, Place], blocked: str) -> Iterator[Violation]:
     """An agent that goes beside the floor all along. places: frame -> place. blocked: kind of the violation."""
     off = [place.off for place in places.values()]
     if off and sum(off) > BESIDE * len(off):

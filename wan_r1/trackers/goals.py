@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wan_r1.trackers.linking import Found
 from wan_r1.types import Box, Task
 
-__all__ = ["GoalLook", "goal_changes", "goal_looks"]
+__all__ = ["Covered", "GoalLook", "goal_changes", "goal_looks"]
 
 LEAST_VISIBLE = 0.8
 """Share of what is seen of a goal that must be free for a comparison."""
@@ -21,6 +21,9 @@ LEAST_CONTRAST = 40.0
 """Grey levels of contrast that a goal is taken to have at least: grain changes faint goals too."""
 AROUND_PX = 2
 """Pixels around a goal that its contrast is measured against."""
+
+Covered = tuple[tuple[float, float], Found]
+"""Pixels that a kind of object covers up or down and to each side, and its instances (x, y, score)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -79,7 +82,7 @@ def _compared(picture: NDArray[np.float32], ground: NDArray[np.float64]) -> tupl
 
 
 def goal_changes(
-    frames: Sequence[NDArray[np.uint8]], goals: Sequence[GoalLook], covered: Sequence[list[tuple[float, Found]]]
+    frames: Sequence[NDArray[np.uint8]], goals: Sequence[GoalLook], covered: Sequence[list[Covered]]
 ) -> NDArray[np.float32]:
     """Change of each goal's mean colour as a share of its contrast [T, G]; about 1 or more where it is gone.
 
@@ -88,7 +91,7 @@ def goal_changes(
     Args:
         frames: T work pictures [h, w, 3] with the light of the conditioning image.
         goals: the G goals.
-        covered: per frame, pixels covered to each side, and instances (x, y, score), of each kind of object.
+        covered: per frame, what objects cover.
     """
     changes = np.empty((len(frames), len(goals)), np.float32)
     for index, goal in enumerate(goals):
@@ -101,14 +104,14 @@ def goal_changes(
     return changes
 
 
-def _free(goal: GoalLook, objects: Iterable[tuple[float, Found]]) -> NDArray[np.float32]:
+def _free(goal: GoalLook, objects: Iterable[Covered]) -> NDArray[np.float32]:
     """The weight [h, w] of a goal without what objects cover."""
     weight = goal.weight
-    for reach, instances in objects:
+    for (reach_y, reach_x), instances in objects:
         for x, y, _ in instances:
-            beside = goal.cols.start > x + reach or goal.cols.stop <= x - reach
-            if not beside and goal.rows.start <= y + reach and goal.rows.stop > y - reach:
-                far_x = np.abs(np.arange(goal.cols.start, goal.cols.start + weight.shape[1]) - x) > reach
-                far_y = np.abs(np.arange(goal.rows.start, goal.rows.start + weight.shape[0]) - y) > reach
+            beside = goal.cols.start > x + reach_x or goal.cols.stop <= x - reach_x
+            if not beside and goal.rows.start <= y + reach_y and goal.rows.stop > y - reach_y:
+                far_x = np.abs(np.arange(goal.cols.start, goal.cols.start + weight.shape[1]) - x) > reach_x
+                far_y = np.abs(np.arange(goal.rows.start, goal.rows.start + weight.shape[0]) - y) > reach_y
                 weight = weight * (far_y[:, None] | far_x)
     return weight

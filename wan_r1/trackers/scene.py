@@ -89,8 +89,8 @@ class Template:
     for each centre pixel of the scene, and most its maximum; tint [h, w, 3]: its change of the background's colour,
     added up with a. contrast [h, w]: squared difference of the background to the sprite's mean colour, not below
     MIN_CONTRAST. weight: sum of a^2. least: energy below which the background hides the sprite; may_hide: whether it
-    does anywhere. reach: pixels from the centre to the border of layers; cover: pixels to each side of its centre that
-    it may cover.
+    does anywhere. reach: pixels from the centre to the border of layers; cover: pixels up or down and to each
+    side of its centre that it may cover.
     """
 
     layers: Floats
@@ -111,7 +111,7 @@ class Template:
     least: float
     may_hide: bool
     reach: int
-    cover: float
+    cover: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -338,7 +338,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         least=least,
         may_hide=bool((energy < least).any()),
         reach=reach,
-        cover=float(near.any(axis=0).sum()) / 2,
+        cover=(float(near.any(axis=1).sum()) / 2, float(near.any(axis=0).sum()) / 2),
     )
 
 

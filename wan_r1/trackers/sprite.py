@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wan_r1.errors import ConfigError, TrackingError
 from wan_r1.trackers.candidates import Candidate, undisputed
 from wan_r1.trackers.changed import Look, look_at, window_around
-from wan_r1.trackers.goals import goal_changes
+from wan_r1.trackers.goals import Covered, goal_changes
 from wan_r1.trackers.light import contrast_of, fit_light, relight, tile_changes
 from wan_r1.trackers.linking import Found, link_instances, with_lasting_copies
 from wan_r1.trackers.matching import (
@@ -39,7 +39,7 @@ from wan_r1.video import check_video
 
 __all__ = ["Observation", "SpriteTracker"]
 
-CHUNK, CHUNK_PIXELS = 64, 2**20  # frames, and their pixels, held as shrunken pictures at a time
+CHUNK, PIXELS = (16, 64), 2**22  # frames at a time, at least and at most; their pixels, if more than the least
 AT_ONCE = 8  # frames of which every change is held: more would take memory that the system has to clear first
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
 LARGER = 0.2  # share of the ring that has the sprite's colour from which a thing is a larger one
@@ -107,7 +107,7 @@ class SpriteTracker:
         for part in parts:
             check_video(part)
             scene = scene or make_scene(task, part.shape[1], part.shape[2])
-            several = max(1, min(CHUNK, CHUNK_PIXELS // (scene.background.size // 3)))
+            several = max(CHUNK[0], min(CHUNK[1], PIXELS // (part.shape[1] * part.shape[2])))
             starts = range(0, len(part), several)
             chunks += [self._observe_chunk(part[first : first + several], scene) for first in starts]
         if scene is None:
@@ -240,6 +240,6 @@ def _hide(changes: Floats, instances: dict[str, Found], scene: Scene) -> None:
             changes[top : int(y + reach) // TILE_PX + 1, left : int(x + reach) // TILE_PX + 1] = np.nan
 
 
-def _covered(instances: dict[str, Found], scene: Scene) -> list[tuple[float, Found]]:
-    """Pixels covered to each side, and instances, of each kind of object."""
+def _covered(instances: dict[str, Found], scene: Scene) -> list[Covered]:
+    """Pixels covered up or down and to each side, and instances, of each kind of object."""
     return [(scene.templates[name].cover, each) for name, each in instances.items()]

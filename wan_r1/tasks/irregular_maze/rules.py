@@ -101,7 +101,9 @@ def judge(task: Task, track: Track) -> Verdict:
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
     cap = _step_cap(points[frames], way, len(points))
-    walk = _walk_violation(net, points, frames, places, (cap, gap_cap(cap, seen, points)), state.start)
+    walk = _walk_violation(
+        net, points, frames, places, (cap, gap_cap(cap, seen, np.hypot(*np.diff(points, axis=0).T))), state.start
+    )
     broken = [*walk, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
@@ -167,8 +169,10 @@ def _walk_violation(
     if frames[0] == 0:
         limits[0] = STEP_SLACK
     steps = np.concatenate([_left(net, places[:1], start), _ways(net, places[:-1], places[1:]).min(axis=(1, 2))])
-    off = places.off[:, 0]
-    beside, far = off > (OFF_ROAD if off.mean() <= BESIDE else BESIDE), steps > limits
+    off, far = places.off[:, 0], steps > limits
+    beside = off > OFF_ROAD
+    if not (beside | far).any() and off.mean() > BESIDE:
+        beside = off > BESIDE
     if (beside | far).any():
         first = int((beside | far).argmax())
         yield Violation(kind="off_road" if beside[first] else "teleport", frame=int(frames[first]))

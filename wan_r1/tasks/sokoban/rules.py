@@ -82,8 +82,10 @@ def judge(task: Task, track: Track) -> Verdict:
     cells = track.points[rows].astype(np.float64)[..., ::-1] * level.grid.shape - 0.5
     seen: NDArray[np.bool_] = np.logical_and.reduce(track.seen[rows])
     cap = min(MAX_STEP, step_cap(cells[0, seen], int(table.moves(start)), len(seen)))
-    poses, broken = _poses(level, cells, seen, (cap, gap_cap(cap, seen, cells[0])))
-    broken += _contact(level, poses, cells, track.seen[rows])
+    steps = np.abs(np.diff(cells[0], axis=0)).sum(axis=1)
+    poses, broken = _poses(level, cells, seen, (cap, gap_cap(cap, seen, steps)))
+    broken += _contact(level, poses, cells, track.seen[rows], own_pace(track.seen[rows[0]], steps))
+    broken = broken or _walks_beside(level.grid, poses, cells[0])
     violations = [
         at_point(track, violation, name)
         for name, row in zip(names, rows, strict=True)
@@ -139,21 +141,29 @@ def _poses(
 
 
 def _contact(
-    level: SokobanState, poses: dict[int, Pose], cells: Points, seen: NDArray[np.bool_]
+    level: SokobanState, poses: dict[int, Pose], cells: Points, seen: NDArray[np.bool_], pace: float
 ) -> list[tuple[int, Violation]]:
-    """What the agent and the boxes are seen to do without each other; seen [O, T]. The rest as in _poses."""
+    """What the agent and the boxes are seen to do without each other, each with the number of the object.
+
+    cells [O, T, 2], seen [O, T]: agent and boxes. pace: of the agent, in cells a frame.
+    """
     start = state_of(level.start, level.boxes)
     rests = [(-1, start[1]), *((frame, pose.boxes) for frame, pose in poses.items() if pose.boxes is not None)]
     agent = np.where(seen[0, :, None], cells[0], np.nan)
-    pace, hidden = own_pace(seen[0], cells[0]), np.asarray(~seen.all(axis=0))
+    hidden = np.asarray(~seen.all(axis=0))
     broken = [(0, violation) for violation in crossed(level.grid, rests, agent, hidden)]
     for cell, violation in pushed_alone(rests, agent, pace):
         number = 1 + int(np.hypot(*(cells[1:, violation.frame] - cell).T).argmin())
         broken.append((number, violation))
-    off = [(frame, pose.off) for frame, pose in poses.items()]
-    if off and sum(each for _, each in off) > BESIDE * len(off):
-        broken.append((0, Violation(kind="through_wall", frame=next(frame for frame, each in off if each > BESIDE))))
     return broken
+
+
+def _walks_beside(grid: Grid, poses: dict[int, Pose], agent: Points) -> list[tuple[int, Violation]]:
+    """An agent that goes beside the floor all along; agent [T, 2] in cells."""
+    off = {frame: place_at(grid, *agent[frame].tolist()).off for frame in poses}
+    if not off or sum(off.values()) <= BESIDE * len(off):
+        return []
+    return [(0, Violation(kind="through_wall", frame=next(frame for frame, each in off.items() if each > BESIDE)))]
 
 
 def _farther(push: Pose | None, pose: Pose) -> Pose | None:
