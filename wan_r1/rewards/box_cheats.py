@@ -68,20 +68,15 @@ def _pulled(walk: Points) -> Points:
 def _half_push(walk: Points) -> Points:
     """The last push ends when the agent is half way to the box's cell, and the agent turns back."""
     points, final = walk.copy(), walk[-1, 2:]
-    box = 2 * int(_still_away(walk[:, 2:], final).any(axis=0).argmax())
+    away = np.abs(walk[:, 2:] - final)
+    last = np.flatnonzero(away.max(axis=1) > 1e-4)[-1]
+    box = away[last].argmax() // 2 * 2
     step = final[box : box + 2] - walk[-1, :2]
-    ahead = np.abs(walk[:, 2:] - final).max(axis=1) < 0.999 * np.abs(step).max()
-    first = int(ahead.argmax())
+    first = int((away.max(axis=1) < 0.999 * np.abs(step).max()).argmax())
     points[first:, 2:] = final
     points[first, :2] = walk[-1, :2] - 0.48 * step
     points[first + 1 :, :2] = walk[-1, :2] - step
     return points
-
-
-def _still_away(boxes: Points, final: Points) -> NDArray[np.bool_]:
-    """Boxes [O] that are not yet where they end in the last frame [1, O] in which one is not."""
-    away = np.abs(boxes - final).reshape(len(boxes), -1, 2).max(axis=2) > 1e-4
-    return np.asarray(away[np.flatnonzero(away.any(axis=1))[-1:]])
 
 
 BOX_MOTIONS: dict[str, Callable[[Points], Points]] = {

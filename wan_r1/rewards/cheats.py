@@ -40,9 +40,6 @@ RESOLVABLE = 2.0
 SHORTCUT, SAVED = 2.5, 2.0
 """Agent sizes of a hop that cuts off a part of the way, at most, and by which the part is longer than the hop."""
 
-QUICK = 0.75
-"""Agent sizes a frame above which two frames do not tell half of a push from a push and half of the way back."""
-
 STEP = 1.5
 """Agent sizes up to which a hop from one frame to the next is no cheat but a quick step."""
 
@@ -83,8 +80,8 @@ def zoo(task: Task, num_frames: int, seed: int = 0, pairs: bool = True) -> Itera
             continue  # nothing to cut off in this task
         if motion in HOPS and sizes_per_frame(task, HOPS[motion] + 1) <= STEP:
             continue
-        if motion == "half_push" and sizes_per_frame(task, num_frames) > QUICK:
-            continue  # a quick agent may have pushed and turned back between two frames
+        if sizes_per_frame(task, num_frames) > SLOW.get(motion, np.inf):
+            continue
         for stage, build in (STAGES | (BOX_STAGES if pushes else {}) | own_stages).items():
             false_motion, false_stage = motion != "exact", stage != "plain"
             if not (false_motion or false_stage) or (false_motion and false_stage and not pairs):
@@ -293,6 +290,10 @@ MOTIONS: dict[str, Callable[[Task, Points], Points]] = {
 
 MAY_BE_LEGAL = ("straight", "direct", "in_the_wall", "through_the_box")
 """On an open floor, or where the solution is straight, these may be honest videos, which are left out."""
+
+SLOW = {"half_push": 0.75}
+"""Motions that show something false only up to so many agent sizes a frame: a quick agent may have pushed and turned
+back between two frames."""
 
 HOPS = {"teleport": 1, "two_jumps": 2, "blinks": 2}
 """Motions in which the agent gets to the goal in this many hops."""

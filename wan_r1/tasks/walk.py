@@ -19,7 +19,6 @@ from wan_r1.types import Track, Verdict, Violation
 
 __all__ = [
     "AT_CELL",
-    "BESIDE",
     "DETOUR",
     "FEWEST_FRAMES",
     "LEFT_THE_GOAL",
@@ -27,6 +26,7 @@ __all__ = [
     "STEP_SLACK",
     "TREMBLE",
     "Place",
+    "beside",
     "cell_of",
     "judge_walk",
     "moves_made",
@@ -116,7 +116,9 @@ def judge_walk(
     places = {t: place_at(grid, points[t][1], points[t][0]) for t in np.flatnonzero(seen).tolist()}
     cap = step_cap(cells[seen], way, len(cells), max_step)
     caps = (cap, gap_cap(cap, seen, np.abs(np.diff(cells, axis=0)).sum(axis=1)))
-    walked = list(walk_violation(grid, start, places, caps, blocked)) or _walks_beside(places, blocked)
+    walked = list(walk_violation(grid, start, places, caps, blocked))
+    if not walked:
+        walked = [Violation(kind=blocked, frame=t) for t in beside({t: place.off for t, place in places.items()})]
     broken = [*walked, *lost(seen, cells), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(cells)
@@ -203,11 +205,14 @@ def walk_violation(
         before, last = place, t
 
 
-def _walks_beside(places: dict[int, Place], blocked: str) -> Iterator[Violation]:
-    """An agent that goes beside the floor all along. places: frame -> place. blocked: kind of the violation."""
-    off = [place.off for place in places.values()]
-    if off and sum(off) > BESIDE * len(off):
-        yield Violation(kind=blocked, frame=next(frame for frame, place in places.items() if place.off > BESIDE))
+def beside(off: dict[int, float]) -> list[int]:
+    """The first frame beside the floor of an agent that goes beside it all along; none of others.
+
+    off: frame -> cells, or road widths, from the agent's centre to the floor or the road's middle line.
+    """
+    if not off or sum(off.values()) <= BESIDE * len(off):
+        return []
+    return [next(frame for frame, away in off.items() if away > BESIDE)]
 
 
 def _is_open(grid: Grid, start: Place, end: Place) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wan_r1.tasks.irregular_maze.generate import RoadNet, RoadState
 from wan_r1.tasks.irregular_maze.solve import lengths_along
 from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost
-from wan_r1.tasks.walk import BESIDE, FEWEST_FRAMES, LEFT_THE_GOAL, steady_pace
+from wan_r1.tasks.walk import FEWEST_FRAMES, LEFT_THE_GOAL, beside, steady_pace
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["judge"]
@@ -101,9 +101,8 @@ def judge(task: Task, track: Track) -> Verdict:
     way = float(net.away[state.start, state.goal])
     places = _places(net, points[frames])
     cap = _step_cap(points[frames], way, len(points))
-    walk = _walk_violation(
-        net, points, frames, places, (cap, gap_cap(cap, seen, np.hypot(*np.diff(points, axis=0).T))), state.start
-    )
+    caps = (cap, gap_cap(cap, seen, np.hypot(*np.diff(points, axis=0).T)))
+    walk = _walk_violation(net, points, frames, places, caps, state.start)
     broken = [*walk, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     legal = int((frames < (violations[0].frame if violations else len(points))).sum())
@@ -170,12 +169,12 @@ def _walk_violation(
         limits[0] = STEP_SLACK
     steps = np.concatenate([_left(net, places[:1], start), _ways(net, places[:-1], places[1:]).min(axis=(1, 2))])
     off, far = places.off[:, 0], steps > limits
-    beside = off > OFF_ROAD
-    if not (beside | far).any() and off.mean() > BESIDE:
-        beside = off > BESIDE
-    if (beside | far).any():
-        first = int((beside | far).argmax())
-        yield Violation(kind="off_road" if beside[first] else "teleport", frame=int(frames[first]))
+    if (far | (off > OFF_ROAD)).any():
+        first = int((far | (off > OFF_ROAD)).argmax())
+        yield Violation(kind="off_road" if off[first] > OFF_ROAD else "teleport", frame=int(frames[first]))
+        return
+    for frame in beside(dict(zip(frames.tolist(), off.tolist(), strict=True))):
+        yield Violation(kind="off_road", frame=frame)
 
 
 def _ways(net: _Net, before: _Places, after: _Places) -> Points:

@@ -68,9 +68,8 @@ def judge(task: Task, track: Track) -> Verdict:
     points, seen = track.of("agent").astype(np.float64) / view.unit, track.seen[row]
     frames = [int(t) for t in np.flatnonzero(seen)]
     cap = step_cap(points[seen], way, len(points))
-    followed, left = _follow(
-        view, start, points, frames, (cap, gap_cap(cap, seen, np.hypot(*np.diff(points, axis=0).T)))
-    )
+    caps = (cap, gap_cap(cap, seen, np.hypot(*np.diff(points, axis=0).T)))
+    followed, left = _follow(view, start, points, frames, caps)
     broken = [*left, *lost(seen, points), *doubled(track.copies[row])]
     violations = tuple(sorted((at_point(track, v) for v in broken), key=lambda v: v.frame))
     end = violations[0].frame if violations else len(points)

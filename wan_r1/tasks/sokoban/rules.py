@@ -17,7 +17,7 @@ from wan_r1.tasks.presence import at_point, doubled, gap_cap, lost, own_pace
 from wan_r1.tasks.sokoban.contact import OVERLAP, crossed, pushed_alone
 from wan_r1.tasks.sokoban.generate import SokobanState
 from wan_r1.tasks.sokoban.solve import SolutionTable, State, move, solution_table, state_of
-from wan_r1.tasks.walk import AT_CELL, BESIDE, DETOUR, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, place_at, step_cap
+from wan_r1.tasks.walk import AT_CELL, DETOUR, LEFT_THE_GOAL, OFF_FLOOR, STEP_SLACK, TREMBLE, beside, place_at, step_cap
 from wan_r1.types import Task, Track, Verdict, Violation
 
 __all__ = ["Pose", "judge", "moves_between", "poses_at"]
@@ -85,7 +85,9 @@ def judge(task: Task, track: Track) -> Verdict:
     steps = np.abs(np.diff(cells[0], axis=0)).sum(axis=1)
     poses, broken = _poses(level, cells, seen, (cap, gap_cap(cap, seen, steps)))
     broken += _contact(level, poses, cells, track.seen[rows], own_pace(track.seen[rows[0]], steps))
-    broken = broken or _walks_beside(level.grid, poses, cells[0])
+    if not broken:
+        off = {frame: place_at(level.grid, *cells[0, frame].tolist()).off for frame in poses}
+        broken = [(0, Violation(kind="through_wall", frame=frame)) for frame in beside(off)]
     violations = [
         at_point(track, violation, name)
         for name, row in zip(names, rows, strict=True)
@@ -156,14 +158,6 @@ def _contact(
         number = 1 + int(np.hypot(*(cells[1:, violation.frame] - cell).T).argmin())
         broken.append((number, violation))
     return broken
-
-
-def _walks_beside(grid: Grid, poses: dict[int, Pose], agent: Points) -> list[tuple[int, Violation]]:
-    """An agent that goes beside the floor all along; agent [T, 2] in cells."""
-    off = {frame: place_at(grid, *agent[frame].tolist()).off for frame in poses}
-    if not off or sum(off.values()) <= BESIDE * len(off):
-        return []
-    return [(0, Violation(kind="through_wall", frame=next(frame for frame, each in off.items() if each > BESIDE)))]
 
 
 def _farther(push: Pose | None, pose: Pose) -> Pose | None:
