@@ -35,7 +35,7 @@ def look_at(frame: Picture, scene: Scene) -> Look:
     over = cv2.subtract(changed, scene.tolerance)
     if noise > 0:
         over = cv2.subtract(over, np.full(4, 2 * noise))
-    return Look(frame=frame, background=scene.background, noise=noise, over=over, busy=_busy_pixels(over))
+    return Look(frame=frame, background=scene.background, noise=noise, over=over, busy=_busy_pixels(over, scene.faint))
 
 
 def _noise_of(changed: Picture, flat: NDArray[np.int64]) -> float:
@@ -47,12 +47,15 @@ def _noise_of(changed: Picture, flat: NDArray[np.int64]) -> float:
     return float(np.partition(sample, middle)[middle]) / 0.6745
 
 
-def _busy_pixels(over: Picture) -> Picture:
-    """How much changed around each pixel: [h, w, 3] added up and averaged over 3 x 3; most of a frame has not."""
+def _busy_pixels(over: Picture, faint: float) -> Picture:
+    """How much changed around each pixel: [h, w, 3] added up and averaged over 3 x 3; most of a frame has not.
+
+    0 far from where a channel exceeds `faint`: residue below an object's first place would make the part large.
+    """
     height, width = over.shape[:2]
-    x, y, w, h = cv2.boundingRect(over.reshape(height, -1))
-    top, left = max(0, y - 2), max(0, x // 3 - 2)
-    part = (slice(top, y + h + 2), slice(left, (x + w + 2) // 3 + 2))
+    clear = cv2.threshold(over.reshape(height, -1), faint, 255, cv2.THRESH_TOZERO)[1]
+    x, y, w, h = cv2.boundingRect(clear)
+    part = (slice(max(0, y - 2), y + h + 2), slice(max(0, x // 3 - 2), (x + w + 2) // 3 + 2))
     busy = np.zeros((height, width), np.uint8)
     if w:
         red, green, blue = (over[part][..., channel] for channel in range(3))

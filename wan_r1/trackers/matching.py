@@ -78,7 +78,7 @@ def settled(look: Look, over: Picture, template: Template, place: Place) -> tupl
     """
     down, right = (int(gap / 2) for gap in template.gap)
     rows, cols = (
-        slice(max(0, center - reach - template.reach), center + reach + template.reach + 1)
+        slice(max(0, center - reach - template.half), center + reach + template.half + 1)
         for center, reach in zip(place, (down, right), strict=True)
     )
     score = match(look, template, (rows, cols), 0.0)[0]

@@ -69,6 +69,9 @@ MAX_UNLIKE = 6.0
 COMPARED_PIXELS = 150
 """Pixels, about, by which two patches are compared."""
 
+CHANGED = 0.1
+"""Share of the sprite's contrast at which a pixel counts as changed."""
+
 APART = 0.6
 """Two instances of one sprite are at least this share of its width apart."""
 BLOCK = np.ones((3, 3), np.uint8)
@@ -89,8 +92,9 @@ class Template:
     for each centre pixel of the scene, and most its maximum; tint [h, w, 3]: its change of the background's colour,
     added up with a. contrast [h, w]: squared difference of the background to the sprite's mean colour, not below
     MIN_CONTRAST. weight: sum of a^2. least: energy below which the background hides the sprite; may_hide: whether it
-    does anywhere. reach: pixels from the centre to the border of layers; cover: pixels up or down and to each
-    side of its centre that it may cover.
+    does anywhere. changed: mean over 3 x 3 pixels of a change, added up over channels, that it makes at least. half,
+    reach: pixels from the centre to the border of kernels and of layers; cover: pixels up or down and to each side of
+    its centre that it may cover.
     """
 
     layers: Floats
@@ -110,6 +114,8 @@ class Template:
     weight: float
     least: float
     may_hide: bool
+    changed: float
+    half: int
     reach: int
     cover: tuple[float, float]
 
@@ -118,7 +124,8 @@ class Template:
 class Scene:
     """The conditioning image without its objects, shrunken by `factor`: background [h, w, 3] uint8.
 
-    tolerance [h, w, 3] uint8: by how much a pixel may differ; flat [n]: where, in the flattened background, values of
+    tolerance [h, w, 3] uint8: by how much a pixel may differ; faint: what any channel of a place where a template may
+    be exceeds beyond that; flat [n]: where, in the flattened background, values of
     pixels without texture are; tiles [3, r, c] float32: mean colours (see tile_means); tile_tolerance [r, c]: by how
     much a tile may differ; size (width, height): the picture in shrunken pixels, not rounded; templates: name of an
     object -> Template, one for all objects that look alike; alike: the same names -> names of all objects like it;
@@ -129,6 +136,7 @@ class Scene:
     size: tuple[float, float]
     background: Picture
     tolerance: Picture
+    faint: float
     flat: NDArray[np.int64]
     tiles: Floats
     tile_tolerance: Floats
@@ -158,15 +166,17 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
     shown = np.ascontiguousarray(tiles.transpose(1, 2, 0))
     alike = _alike(task)
     work_scale, size = (scale[0] / factor, scale[1] / factor), (width / factor, height / factor)
+    templates = {name: _template(task.sprites[name], work_scale, floats) for name in alike}
     return Scene(
         factor=factor,
         size=size,
         background=background,
         tolerance=(EDGE_TOLERANCE * contrast).astype(np.uint8),
+        faint=max(0.0, min(template.changed for template in templates.values()) - 1) / 3,
         flat=(3 * flat[:: max(1, len(flat) // NOISE_PIXELS), None] + np.arange(3)).ravel(),
         tiles=tiles,
         tile_tolerance=TILE_TOLERANCE * (cv2.dilate(shown, BLOCK) - cv2.erode(shown, BLOCK)).max(axis=2),
-        templates={name: _template(task.sprites[name], work_scale, floats) for name in alike},
+        templates=templates,
         alike=alike,
         ground=tiles_outside(task.goals, tiles.shape[1:]),
         goals=goal_looks(task, background, size),
@@ -337,6 +347,8 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         weight=weight,
         least=least,
         may_hide=bool((energy < least).any()),
+        changed=CHANGED * float(np.sqrt(most / weight)),
+        half=reach - margin,
         reach=reach,
         cover=(float(near.any(axis=1).sum()) / 2, float(near.any(axis=0).sum()) / 2),
     )

@@ -7,7 +7,6 @@ a ring around it. It is 1 for a perfect instance and at most 0 where only backgr
 of the same colour out. Where the conditioning image itself looks like the sprite, D is 0 and nothing is found.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -44,7 +43,6 @@ AT_ONCE = 8  # frames of which every change is held: more would take memory that
 MAX_INSTANCES = 6  # a video full of clones needs no exact count
 LARGER = 0.2  # share of the ring that has the sprite's colour from which a thing is a larger one
 LEFT_OUT = 0.1  # loss to the ring from which an instance may lie a little beside the place that was found
-CHANGED = 0.1  # share of the sprite's contrast at which a pixel counts as changed
 
 Video = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -162,11 +160,10 @@ class SpriteTracker:
     def _candidates(self, look: Look, scene: Scene, name: str) -> Iterator[Candidate]:
         """Where a template explains what changed, the best first."""
         template = scene.templates[name]
-        level = CHANGED * math.sqrt(template.most / template.weight)
-        busy = cv2.threshold(look.busy, level, 255, cv2.THRESH_BINARY)[1]
+        busy = cv2.threshold(look.busy, template.changed, 255, cv2.THRESH_BINARY)[1]
         least = 0.2 * template.area
         places: list[tuple[int, int]] = []
-        first = last = window_around(busy, template.reach)
+        first = last = window_around(busy, template.half)
         score = matched = here = np.zeros((0, 0), np.float32)
         while len(places) < MAX_INSTANCES - 1 + len(scene.alike[name]) and cv2.countNonZero(busy) > least:
             if not places:
@@ -174,7 +171,7 @@ class SpriteTracker:
                 here = score
             else:
                 forbid(score, places[-1], first, template)
-                last = window_around(busy, template.reach)
+                last = window_around(busy, template.half)
                 here = score[moved(last[0], first[0]), moved(last[1], first[1])]
             y, x = divmod(int(here.argmax()), here.shape[1])
             explained = float(here[y, x])
