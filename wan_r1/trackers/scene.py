@@ -74,7 +74,11 @@ CHANGED = 0.1
 
 APART = 0.6
 """Two instances of one sprite are at least this share of its width apart."""
+AROUND_PX = 4
+"""Pixels around a sprite that are looked at to fill in what lies below it."""
+
 BLOCK = np.ones((3, 3), np.uint8)
+SUM = np.ones((1, 3), np.float32)
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -160,8 +164,8 @@ def make_scene(task: Task, height: int, width: int) -> Scene:
     background = shrink(_resized(without_objects(task), height, width), factor)
     floats = background.astype(np.float32)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    contrast = cv2.dilate(background, cross).astype(np.float32) - cv2.erode(background, cross)
-    flat = np.flatnonzero(contrast.max(axis=2) < FLAT_CONTRAST)
+    contrast = cv2.subtract(cv2.dilate(background, cross), cv2.erode(background, cross))
+    flat = np.flatnonzero(np.maximum.reduce(cv2.split(contrast)) < FLAT_CONTRAST)
     tiles = tile_means(background)
     shown = np.ascontiguousarray(tiles.transpose(1, 2, 0))
     alike = _alike(task)
@@ -259,24 +263,30 @@ def without_objects(task: Task) -> Picture:
         inside = left >= 0 and top >= 0 and left + w <= picture.shape[1] and top + h <= picture.shape[0]
         likeness = _best_lookalike(picture, hidden, top, left) if inside else None
         if likeness is None:
-            picture = _filled_in(picture, task.sprites[name], box)
+            _fill_in(picture, task.sprites[name], box)
         else:
             picture[top : top + h, left : left + w][hidden] = likeness[hidden]
     return picture
 
 
-def _filled_in(picture: Picture, sprite: Sprite, box: Box) -> Picture:
-    """The picture with a sprite in the middle of a box taken out: edges by what shines through, the rest from there."""
-    h, w = sprite.alpha.shape
-    left, top = box.center[0] * picture.shape[1] - w / 2, box.center[1] * picture.shape[0] - h / 2
-    move = np.asarray([[1, 0, left], [0, 1, top]], dtype=np.float64)
-    size = (picture.shape[1], picture.shape[0])
-    alpha = cv2.warpAffine(np.ascontiguousarray(sprite.alpha), move, size)[..., None]
-    rgb = cv2.warpAffine(sprite.rgb, move, size, borderMode=cv2.BORDER_REPLICATE)
+def _fill_in(picture: Picture, sprite: Sprite, box: Box) -> None:
+    """Take a sprite in the middle of a box out of a picture: edges by what shines through, the rest from around."""
+    size = sprite.alpha.shape
+    middle = box.center[1] * picture.shape[0], box.center[0] * picture.shape[1]
+    top, left = (int(at - length / 2) - AROUND_PX for at, length in zip(middle, size, strict=True))
+    part = (
+        slice(max(0, top), top + size[0] + 2 * AROUND_PX + 1),
+        slice(max(0, left), left + size[1] + 2 * AROUND_PX + 1),
+    )
+    shown = picture[part]
+    down, right = (at - length / 2 - cut.start for at, length, cut in zip(middle, size, part, strict=True))
+    move, wide = np.asarray([[1, 0, right], [0, 1, down]], dtype=np.float64), shown.shape[1::-1]
+    alpha = cv2.warpAffine(np.ascontiguousarray(sprite.alpha), move, wide)[..., None]
+    rgb = cv2.warpAffine(sprite.rgb, move, wide, borderMode=cv2.BORDER_REPLICATE)
     solid = alpha[..., 0] > SOLID_ALPHA
-    below = ((picture - alpha * rgb) / np.maximum(1 - alpha, 1 - SOLID_ALPHA)).round().clip(0, 255).astype(np.uint8)
-    shown = np.where(solid[..., None], picture, below)
-    return np.asarray(cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA))
+    below = ((shown - alpha * rgb) / np.maximum(1 - alpha, 1 - SOLID_ALPHA)).round().clip(0, 255).astype(np.uint8)
+    shown = np.where(solid[..., None], shown, below)
+    picture[part] = cv2.inpaint(shown, solid.astype(np.uint8), 1, cv2.INPAINT_TELEA)
 
 
 def _lay_floor(picture: Picture, box: Box, floor: Sprite) -> None:
@@ -296,14 +306,14 @@ def _best_lookalike(picture: Picture, hidden: NDArray[np.bool_], top: int, left:
     lattice = lattice[: lattice.shape[0] // h * h, : lattice.shape[1] // w * w]
     patches = lattice.reshape(lattice.shape[0] // h, h, -1, w, 3).swapaxes(1, 2)
     some = slice(None, None, max(1, len(rows) // COMPARED_PIXELS))
-    visible = patches[:, :, rows[some], cols[some]].astype(np.int16)
-    here = (top // h, left // w)
-    away = np.abs(visible - visible[here]).mean(axis=(2, 3))
+    visible = patches[:, :, rows[some], cols[some]].reshape(patches.shape[0] * patches.shape[1], -1)
+    here = top // h * patches.shape[1] + left // w
+    away = cv2.absdiff(visible, np.tile(visible[here], (len(visible), 1))).mean(axis=1)
     away[here] = np.inf
     if away.min() > MAX_UNLIKE:
         return None
-    best = np.argsort(away, axis=None, kind="stable")[: max(1, min(5, int((away <= away.min() + 1).sum())))]
-    return np.asarray(np.median(patches[np.unravel_index(best, away.shape)], axis=0), dtype=np.uint8)
+    best = np.argsort(away, kind="stable")[: max(1, min(5, int((away <= away.min() + 1).sum())))]
+    return np.asarray(np.median(patches[divmod(best, patches.shape[1])], axis=0), dtype=np.uint8)
 
 
 def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) -> Template:
@@ -318,21 +328,22 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
     ring = np.maximum(cv2.dilate(inside, disc) - cv2.dilate(inside, BLOCK), 0)
     weight = float((alpha**2).sum())
-    energy = (
-        (color**2).sum()
-        - 2 * sum(_correlate(background[..., c], alpha * color[..., c]) for c in range(3))
-        + _correlate((background**2).sum(axis=2), alpha**2)
-    )
-    contrast = ((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2).sum(axis=2)
+    left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
+    kernels = (left * sizes).T.reshape(-1, *alpha.shape)
+    squared = _core(alpha[None] ** 2, margin)[0]
+    energy = (color**2).sum() + _correlate(cv2.transform(background**2, SUM), squared)
+    some = sizes > 1e-5 * sizes[0]  # one for one colour
+    for kernel, row in zip(_core(2 * alpha * kernels[some], margin), right[some], strict=True):
+        energy -= _correlate(cv2.transform(background, row[None, :3]), kernel)
+    kept = sizes > 0.02 * sizes[0]
+    contrast = cv2.transform((background - color.sum(axis=(0, 1)) / alpha.sum()) ** 2, SUM)
     near, most = cv2.dilate(inside, BLOCK) > 0, float(energy.max())
     gap = tuple(max(1.0, APART * float(inside.any(axis=1 - axis).sum())) for axis in (0, 1))
     least = min(MIN_CONTRAST * most, PLAIN_CONTRAST**2 * weight)
-    left, sizes, right = np.linalg.svd(layers.reshape(-1, 4), full_matrices=False)
-    kept = sizes > 0.02 * sizes[0]
     return Template(
         layers=layers,
         alpha=np.ascontiguousarray(alpha),
-        kernels=_core((left[:, kept] * sizes[kept]).T.reshape(-1, *alpha.shape), margin),
+        kernels=_core(kernels[kept], margin),
         aims=np.stack([row[:3] - row[3] * background for row in right[kept]]).astype(np.float32),
         inside=_core(inside[None], margin)[0],
         area=float(inside.sum()),
@@ -342,7 +353,7 @@ def _template(sprite: Sprite, scale: tuple[float, float], background: Floats) ->
         ring=ring / max(1.0, float(ring.sum())),
         energy=np.maximum(energy, 1.0).astype(np.float32),
         most=most,
-        tint=(alpha[..., None] * color).sum(axis=(0, 1)) - _correlate(background, alpha**2),
+        tint=(alpha[..., None] * color).sum(axis=(0, 1)) - _correlate(background, squared),
         contrast=np.maximum(contrast, MIN_CONTRAST * most / weight).astype(np.float32),
         weight=weight,
         least=least,
