@@ -15,6 +15,7 @@ from wan_r1.rewards import REWARDS, MixReward, PaperReward, SparseReward, Trajec
 from wan_r1.rewards.stages import STAGES, plain_stage
 from wan_r1.tasks import family_of, make_task, make_tasks
 from wan_r1.tasks.draw import draw_sprites, walk_positions
+from wan_r1.tasks.skins import SKINS
 from wan_r1.types import Path, Sprite, Task
 
 REWARD = TrajectoryReward()
@@ -193,6 +194,20 @@ def test_a_target_that_is_painted_over_is_seen_though_a_box_stands_beside_it(siz
         hidden = np.abs(film.astype(int) - plain_stage(task, points).background).max(axis=3, keepdims=True) < 8
         assert REWARD(task, film).value > 0.95
         assert REWARD(task, np.where(hidden, erased, film)).value < 0.3
+
+
+@pytest.mark.parametrize("family", ["maze", "sokoban"])
+@pytest.mark.parametrize("skin", list(SKINS))
+def test_a_goal_that_is_erased_has_moved_in_any_skin(family: str, skin: str) -> None:
+    """White and yellow on sand cancel in the mean colour: the erased goal of `meadow` was paid at some sizes."""
+    for size in (96, 128, 192, 256):
+        task = make_tasks(family, 3, 1, level="easy", size=size, skin=skin)[0]
+        points = walk_positions(task.solution.points, 33, None, 1.0)
+        film, plain = family_of(task).render(task, task.solution, 33, size), plain_stage(task, points).background
+        hidden = np.abs(film.astype(int) - plain).max(axis=3, keepdims=True) < 8
+        erased = np.where(hidden, STAGES["goal_erased"](task, points).background, film)
+        assert REWARD(task, film).value > 0.95
+        assert REWARD(task, erased).value < 0.3
 
 
 @pytest.mark.parametrize("video", [None, [TASK.first_frame] * 3])

@@ -30,8 +30,8 @@ Covered = tuple[tuple[float, float], Found]
 class GoalLook:
     """Where a goal lies in the work picture, what is there [h, w, 3] float32, and how much of it each pixel shows.
 
-    weight [h, w] adds to 1: larger where the picture differs from the ground; contrast: the mean difference from the
-    ground in grey levels. The ground is what lies around the goal, or below an object's first place, if that is less
+    weight [h, w] adds to 1: larger where the picture differs from the ground; contrast: grey levels between its mean
+    colour and the ground. The ground is what lies around the goal, or below an object's first place, if that is less
     different: a goal among traps that is erased looks like floor.
     """
 
@@ -75,10 +75,14 @@ def _part(box: Box, size: tuple[float, float]) -> tuple[slice, slice]:
 
 
 def _compared(picture: NDArray[np.float32], ground: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
-    """How much each pixel [h, w] of a goal differs from a ground of one colour (adds to 1), and the mean difference."""
-    apart = (np.linalg.norm(picture - ground, axis=2) + 1).astype(np.float32)
+    """How much each pixel [h, w] of a goal differs from a ground of one colour (adds to 1), and the whole difference.
+
+    That is what erasing it changes of its mean colour: lighter and darker parts of a goal partly cancel in it.
+    """
+    difference = picture - ground
+    apart = (np.linalg.norm(difference, axis=2) + 1).astype(np.float32)
     weight = apart / apart.sum()
-    return weight, max(LEAST_CONTRAST, float((weight * apart).sum()))
+    return weight, max(LEAST_CONTRAST, float(np.linalg.norm((weight[..., None] * difference).sum(axis=(0, 1)))))
 
 
 def goal_changes(
