@@ -7,7 +7,8 @@ from wan_r1.errors import ConfigError
 from wan_r1.rewards import PaperReward, TrajectoryReward
 from wan_r1.rewards.audit import audit
 from wan_r1.rewards.cheats import MOTIONS, STAGES, zoo
-from wan_r1.tasks import make_task
+from wan_r1.rewards.ways import is_legal
+from wan_r1.tasks import make_task, make_tasks
 from wan_r1.tasks.draw import walk_positions
 from wan_r1.tasks.skins import SKINS
 
@@ -19,6 +20,16 @@ def test_the_zoo_has_each_false_motion_each_false_stage_and_their_pairs() -> Non
     false = [name for name in MOTIONS if name != "exact"] + [name for name in STAGES if name != "plain"]
     assert set(false) <= set(names)
     assert "straight+walls_erased" in names
+
+
+def test_another_way_to_the_box_is_no_cheat_if_the_agent_pushes() -> None:
+    task = make_tasks("sokoban", 97, 1, level="tiny")[0]
+    start, beside, *pushes = task.solution.points[:, :2].tolist()
+    corner = [start[0] + pushes[0][0] - beside[0], start[1]]  # the solution goes up and then right
+    around = walk_positions(np.asarray([start, corner, *pushes]), 17, None, 1.0)
+    assert is_legal(task, around)
+    assert not is_legal(task, around[:8])  # it does not push to the end
+    assert not is_legal(task, around - np.float32([0.06, 0]))  # nor is it behind the box
 
 
 def test_a_straight_way_is_no_cheat_where_the_solution_is_straight() -> None:
