@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wan_r1.trackers.changed import Look
-from wan_r1.trackers.scene import MIN_CONTRAST, Template
+from wan_r1.trackers.scene import MIN_CONTRAST, SUM, Template
 
 __all__ = [
     "RING_WEIGHT",
@@ -33,8 +33,6 @@ RING_WEIGHT = 2.0
 RING_FAINT, RING_FULL = 0.15, 0.65  # shares of the sprite's contrast: less is blur around it, more is its colour
 HUE_COSINE = 0.87  # 30 degrees between the change of colour that is seen and the one that the sprite makes
 LEAST_HUE = 40.0  # grey levels between sprite and background, on the mean, below which noise tells the direction
-
-SUM = np.ones((1, 3), np.float32)
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]

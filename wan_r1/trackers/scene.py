@@ -74,11 +74,13 @@ CHANGED = 0.1
 
 APART = 0.6
 """Two instances of one sprite are at least this share of its width apart."""
+
 AROUND_PX = 4
 """Pixels around a sprite that are looked at to fill in what lies below it."""
 
 BLOCK = np.ones((3, 3), np.uint8)
 SUM = np.ones((1, 3), np.float32)
+"""Adds up the channels: cv2.transform(picture, SUM)."""
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
